@@ -1,0 +1,157 @@
+"""A decoded data set: what is known of it, and its splits as memory-mapped uint8 arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_ln.errors import LnbenchError
+
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+
+@dataclass(frozen=True)
+class SplitInfo:
+    """What is known of one split.
+
+    Attributes:
+        images: number of images.
+        checksum: hash over shape, pixels and labels; names the content, not the files it came from.
+        minimum, maximum: of each channel, 0 to 255.
+    """
+
+    images: int
+    checksum: str
+    minimum: tuple[int, ...]
+    maximum: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What is known of a data set without opening its arrays.
+
+    Attributes:
+        name: "digits", "mnist", "cifar10" or "folder".
+        shape: (C, H, W) of every image.
+        classes: the classes' names; a label is a position in it.
+        splits: "train" and "test".
+        note: what a reader of its numbers must know, such as a resize.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    splits: dict[str, SplitInfo]
+    note: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> DataInfo:
+        """Read what `write_decoded` wrote."""
+        raw = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+        splits = {
+            name: SplitInfo(
+                split["images"], split["checksum"], tuple(split["minimum"]), tuple(split["maximum"])
+            )
+            for name, split in raw["splits"].items()
+        }
+        channels, height, width = raw["shape"]
+        return cls(raw["name"], (channels, height, width), tuple(raw["classes"]), splits, raw["note"])
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """One split: images (N, C, H, W) uint8 and labels (N,) int64."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a source hands over: its classes and both splits, not yet on disk."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Arrays
+    test: Arrays
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set on disk, decoded.
+
+    Attributes:
+        info: what is known of it.
+        folder: where its arrays lie.
+    """
+
+    info: DataInfo
+    folder: Path
+
+    def arrays(self, split: Split) -> Arrays:
+        """Open a split by memory map: nothing is read until it is used."""
+        return Arrays(
+            np.load(self.folder / f"{split}_images.npy", mmap_mode="r"),
+            np.load(self.folder / f"{split}_labels.npy"),
+        )
+
+    def identity(self, split: Split, limit: int | None) -> dict[str, Any]:
+        """Return what names the images that a number was measured on."""
+        return {
+            "name": self.info.name,
+            "split": split,
+            "checksum": self.info.splits[split].checksum,
+            "limit": None if limit is None or limit >= self.info.splits[split].images else limit,
+        }
+
+
+def write_decoded(decoded: Decoded, folder: Path) -> None:
+    """Write both splits and what is known of them into a folder.
+
+    Raises:
+        LnbenchError: a split is empty, or the two splits' images differ in shape.
+    """
+    arrays = {"train": decoded.train, "test": decoded.test}
+    for split, content in arrays.items():
+        if not len(content.labels):
+            raise LnbenchError(f"Data set '{decoded.name}' has no {split} image.")
+    shapes = {content.images.shape[1:] for content in arrays.values()}
+    if len(shapes) > 1:
+        raise LnbenchError(f"Data set '{decoded.name}' has images of different shapes: {sorted(shapes)}.")
+    channels, height, width = shapes.pop()
+    for split, content in arrays.items():
+        np.save(folder / f"{split}_images.npy", content.images)
+        np.save(folder / f"{split}_labels.npy", content.labels)
+    splits = {split: _split_info(content) for split, content in arrays.items()}
+    info = DataInfo(decoded.name, (channels, height, width), decoded.classes, splits, decoded.note)
+    (folder / "info.json").write_text(json.dumps(asdict(info), indent=1), encoding="utf-8")
+
+
+def limited(images: int, limit: int | None) -> npt.NDArray[np.int64]:
+    """Return the ascending indices of the images in use: all, or a fixed random choice of `limit`.
+
+    A random choice, since files often lie sorted by class and the first ones would be of one class.
+    """
+    if limit is None or limit >= images:
+        return np.arange(images)
+    chosen = np.random.Generator(np.random.Philox(0)).permutation(images)[:limit]
+    return np.sort(chosen).astype(np.int64)
+
+
+def _split_info(arrays: Arrays) -> SplitInfo:
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((arrays.images.shape, arrays.images.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(arrays.images))
+    digest.update(np.ascontiguousarray(arrays.labels.astype("<i8")))
+    low, high = arrays.images.min((0, 2, 3)), arrays.images.max((0, 2, 3))
+    return SplitInfo(
+        len(arrays.labels), digest.hexdigest(), tuple(int(v) for v in low), tuple(int(v) for v in high)
+    )

@@ -1,0 +1,78 @@
+"""Open a data set by its name: decode it once into the per-user cache, then read it from there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from robustbench_ln.data import digits, folder, torchvision_sets
+from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, write_decoded
+from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.publish import check_writable, publish_directory
+
+DATA_NAMES = ("digits", "mnist", "cifar10", "folder:PATH")
+#: Raised by one whenever decoding changes, so that old decoded arrays are not read.
+_DECODER_VERSION = 1
+_ELSEWHERE = "Choose another folder with --data-dir DIR or LNBENCH_DATA."
+
+
+def default_data_dir() -> Path:
+    """Return the per-user cache: `LNBENCH_DATA`, else `lnbench` under the user's cache folder."""
+    given = os.environ.get("LNBENCH_DATA")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lnbench"
+
+
+def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataSet:
+    """Open a data set, decoding it on first use.
+
+    Args:
+        spec: "digits", "mnist", "cifar10", or "folder:PATH" with `train/<class>/*` and `test/<class>/*`.
+        data_dir: where downloads and decoded arrays are kept. Decoded arrays go to the default place when
+            it cannot be written.
+        image_size: bring the images of a folder to a square of this size.
+
+    Raises:
+        LnbenchError: an unknown name, or data that are missing, unreadable or inconsistent.
+    """
+    name, _, path = spec.partition(":")
+    decode: Callable[[], Decoded]
+    if name == "digits" and not path:
+        fingerprint, decode = digits.fingerprint(), digits.decode
+    elif name in ("mnist", "cifar10") and not path:
+        found = torchvision_sets.fingerprint(name, data_dir)
+        if found is None:
+            check_writable(data_dir, _ELSEWHERE)
+            torchvision_sets.decode(name, data_dir)  # downloads, or says why not
+            found = torchvision_sets.fingerprint(name, data_dir)
+        fingerprint, decode = str(found), lambda: torchvision_sets.decode(name, data_dir)
+    elif name == "folder":
+        if not path:
+            raise LnbenchError("Data 'folder' needs a path.", "Write folder:PATH.")
+        root = Path(path).expanduser()
+        fingerprint, decode = folder.fingerprint(root, image_size), lambda: folder.decode(root, image_size)
+    else:
+        raise UnknownNameError("data set", spec, DATA_NAMES)
+    if image_size is not None and name != "folder":
+        raise LnbenchError(f"Data set '{name}' has images of a fixed size.", "Leave out --image-size.")
+    key = hashlib.blake2b(f"{_DECODER_VERSION} {fingerprint}".encode(), digest_size=6).hexdigest()
+    cached = _decoded_root(data_dir) / f"{name}-{key}"
+    if not cached.is_dir():
+        check_writable(cached.parent, _ELSEWHERE)
+        content = decode()
+        publish_directory(cached, lambda hidden: write_decoded(content, hidden))
+    try:
+        return DataSet(DataInfo.read(cached), cached)
+    except (OSError, ValueError, KeyError) as error:
+        raise LnbenchError(
+            f"Decoded data in '{cached}' cannot be read: {error}.", f"Remove it: rm -r '{cached}'."
+        ) from error
+
+
+def _decoded_root(data_dir: Path) -> Path:
+    if os.access(data_dir, os.W_OK) or not data_dir.exists():
+        return data_dir / "decoded"
+    return default_data_dir() / "decoded"

@@ -1,0 +1,31 @@
+"""Errors that a user can mend: what is wrong, where, what was expected, and what to run next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LnbenchError(ValueError):
+    """A mistake in the input, or a state of the machine, that the user can mend.
+
+    Attributes:
+        message: what is wrong, where, and what was expected.
+        hint: the next command or change that mends it; empty where the message says all.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
+
+
+class UnknownNameError(LnbenchError):
+    """A name that no registry holds, with the nearest known name."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        nearest = difflib.get_close_matches(name, names, n=1)
+        guess = f" Did you mean '{nearest[0]}'?" if nearest else ""
+        listed = ", ".join(names) or "none"
+        super().__init__(f"Unknown {kind} '{name}'.{guess}", f"Known: {listed}.")

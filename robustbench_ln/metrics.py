@@ -1,0 +1,138 @@
+"""Everything derived from counts: accuracy with its interval, curves, and collapse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+Floats = npt.NDArray[np.float64]
+#: Columns that name one curve: cells that differ in sigma alone.
+CURVE = [
+    "model", "benchmark", "network", "norm", "groups", "train_seed", "data", "limit",
+    "noise", "clip", "rescale", "space", "noise_seed",
+    "mode", "vote", "coupled", "batch_size", "set_size", "order", "order_seed",
+]  # fmt: skip
+
+
+def wilson_interval(
+    correct: npt.ArrayLike, images: npt.ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Return the Wilson score interval of a proportion, for arrays of counts.
+
+    Images are taken as independent. (SciPy's `binomtest` gives the same numbers one at a time; a table of
+    50,000 cells needs arrays.)
+
+    Args:
+        correct: successes, any shape.
+        images: trials, the same shape; 0 gives NaN.
+        confidence: coverage.
+
+    Returns:
+        Lower and upper bounds in [0, 1].
+
+    Source:
+        Wilson 1927, Journal of the American Statistical Association 22, without continuity correction.
+    """
+    k, n = np.asarray(correct, dtype=np.float64), np.asarray(images, dtype=np.float64)
+    z = special.ndtri(0.5 + confidence / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = (k + z**2 / 2) / (n + z**2)
+        half = z / (n + z**2) * np.sqrt(k * (n - k) / n + z**2 / 4)
+    # Rounding must not push the bound of 0 or n successes past the proportion itself.
+    low, high = np.where(k == 0, 0.0, centre - half), np.where(k == n, 1.0, centre + half)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def entropy_share(predicted: npt.ArrayLike) -> float:
+    """Return the entropy of the predicted classes over that of uniform ones: 1 is uniform, 0 one class only.
+
+    Args:
+        predicted: (classes,) how often each class was predicted.
+    """
+    counts = np.asarray(predicted, dtype=np.float64)
+    if counts.sum() == 0 or len(counts) < 2:
+        return float("nan")
+    return float(special.entr(counts / counts.sum()).sum() / np.log(len(counts)))
+
+
+def top_share(predicted: npt.ArrayLike) -> float:
+    """Return the share of the predictions in the most predicted class: 1/classes is uniform, 1 is collapse."""
+    counts = np.asarray(predicted, dtype=np.float64)
+    return float(counts.max() / counts.sum()) if counts.sum() else float("nan")
+
+
+def area_under_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
+    """Return the mean accuracy over the range of sigma, by the trapezoid rule; NaN for fewer than two sigmas."""
+    x, y = _sorted_curve(sigma, accuracy)
+    return float(np.trapezoid(y, x) / (x[-1] - x[0])) if len(x) > 1 else float("nan")
+
+
+def sigma_at_half(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
+    """Return the first sigma at which accuracy is half of that at sigma 0, linear between points.
+
+    NaN where sigma 0 was not measured; infinity where accuracy stays above half up to the largest sigma.
+    """
+    x, y = _sorted_curve(sigma, accuracy)
+    if not len(x) or x[0] != 0:
+        return float("nan")
+    half = y[0] / 2
+    below = np.flatnonzero(y <= half)
+    if not len(below):
+        return float("inf")
+    after = int(below[0])
+    if after == 0:
+        return 0.0
+    rise = (half - y[after - 1]) / (y[after] - y[after - 1])
+    return float(x[after - 1] + rise * (x[after] - x[after - 1]))
+
+
+def add_metrics(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of cells with what follows from their counts.
+
+    Adds `accuracy`, `low` and `high` (95 % Wilson interval), `top_share` and `entropy_share` (collapse), in
+    place of `predicted`.
+    """
+    table = cells.drop(columns="predicted")
+    images = table["images"].to_numpy(dtype=np.float64)
+    correct = table["correct"].to_numpy(dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        table["accuracy"] = correct / images
+    table["low"], table["high"] = wilson_interval(correct, images)
+    table["top_share"] = [top_share(counts) for counts in cells["predicted"]]
+    table["entropy_share"] = [entropy_share(counts) for counts in cells["predicted"]]
+    return table
+
+
+def summarize_curves(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a curve of a table of cells.
+
+    Returns:
+        The columns of `CURVE` and `sigmas` (how many), `clean`, `clean_low`, `clean_high` (accuracy at
+        sigma 0 with its interval, NaN where it was not measured), `area` and `half_sigma`.
+    """
+    rows: list[dict[str, Any]] = []
+    for key, curve in cells.groupby(CURVE, dropna=False, sort=False):
+        clean = curve[curve["sigma"] == 0]
+        rows.append(
+            dict(zip(CURVE, key, strict=True))
+            | {
+                "sigmas": len(curve),
+                "clean": clean["accuracy"].iloc[0] if len(clean) else float("nan"),
+                "clean_low": clean["low"].iloc[0] if len(clean) else float("nan"),
+                "clean_high": clean["high"].iloc[0] if len(clean) else float("nan"),
+                "area": area_under_curve(curve["sigma"], curve["accuracy"]),
+                "half_sigma": sigma_at_half(curve["sigma"], curve["accuracy"]),
+            }
+        )
+    columns = [*CURVE, "sigmas", "clean", "clean_low", "clean_high", "area", "half_sigma"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _sorted_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> tuple[Floats, Floats]:
+    x, y = np.asarray(sigma, dtype=np.float64), np.asarray(accuracy, dtype=np.float64)
+    order = np.argsort(x)
+    return x[order], y[order]

@@ -1,0 +1,157 @@
+"""Test-time modes: how rows are laid out, which group each set takes, and how votes are counted.
+
+A mode only arranges. Images come in evaluation order; a batch holds `images` different ones, each in
+`copies` consecutive rows; rows form G sets, row r in set r mod G, and each set passes through one group
+(see `robustbench_ln.norms.sets`). So there is one formula for training and every mode, and no loop
+over images.
+
+| mode | rows of a set | sets | group of a set | rows are |
+|---|---|---|---|---|
+| batch | N/K | K | g | N different images |
+| single | 1 | N | drawn per image from the seed | different images |
+| single-voting | 1 | K an image | each of 0..K-1 | each image K times |
+| voting | N/K | K | each of 0..K-1 | N/K images, each K times |
+| frozen, eval | - | - | the layers' own behaviour | different images |
+
+BatchNorm and SwitchNorm are the case K = 1. Modes act on the 2-d norms only: a BatchNorm1d after a
+dense layer keeps its running statistics, since one image alone has no variance there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.noise.draws import draw_groups
+from robustbench_ln.norms.registry import NORMS, find_norm
+
+Vote = Literal["majority", "mean"]
+IntArray = npt.NDArray[np.int64]
+MODES: tuple[str, ...] = tuple(dict.fromkeys(mode for info in NORMS.values() for mode in info.modes))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one mode arranges the images of one network.
+
+    Attributes:
+        mode: the mode's name.
+        groups: K, the network's number of groups.
+        images: number of different images in a batch.
+        copies: number of consecutive rows that an image takes; their predictions vote.
+        set_size: S, rows that share statistics; None where the layers use their own behaviour.
+        coupled: whether other test images enter an image's statistics. A coupled mode needs every batch
+            full, so the last one is filled by wrapping round; fillers are not counted.
+    """
+
+    mode: str
+    groups: int
+    images: int
+    copies: int
+    set_size: int | None
+    coupled: bool
+
+    def groups_of_sets(self, indices: IntArray, seed: int) -> IntArray | None:
+        """Return the (G,) group of each set for a batch.
+
+        Args:
+            indices: (images,) positions of the batch's images in their data set.
+            seed: draws the groups of mode `single`, with the index.
+        """
+        if self.set_size is None:
+            return None
+        if self.mode == "single":
+            return draw_groups(seed, indices, self.groups)
+        every_group = np.arange(self.groups)
+        return np.tile(every_group, len(indices)) if self.mode == "single-voting" else every_group
+
+
+def modes_for(norm: str) -> tuple[str, ...]:
+    """Return the modes that fit a norm, its home mode first."""
+    return find_norm(norm).modes
+
+
+def check_mode(mode: str) -> str:
+    """Return the name of a mode that exists.
+
+    Raises:
+        UnknownNameError: no mode has the name.
+    """
+    if mode not in MODES:
+        raise UnknownNameError("mode", mode, MODES)
+    return mode
+
+
+def lay_out(mode: str, norm: str, groups: int, batch_size: int) -> Layout:
+    """Return how a mode arranges batches for a network.
+
+    Args:
+        mode: one of `modes_for(norm)`.
+        norm: the network's norm.
+        groups: K, its number of groups.
+        batch_size: N, rows of a full batch.
+
+    Raises:
+        LnbenchError: the mode does not fit the norm, or N does not divide into K groups.
+    """
+    check_mode(mode)
+    if mode not in modes_for(norm):
+        raise LnbenchError(
+            f"Mode '{mode}' does not fit norm '{norm}'.", f"It takes: {', '.join(modes_for(norm))}."
+        )
+    if batch_size < 1:
+        raise LnbenchError(f"A batch size of {batch_size} holds no image.", "Use a batch size of 1 or more.")
+    if mode in ("frozen", "eval"):
+        return Layout(mode, groups, images=batch_size, copies=1, set_size=None, coupled=False)
+    if mode == "single":
+        return Layout(mode, groups, images=batch_size, copies=1, set_size=1, coupled=False)
+    if mode == "single-voting":
+        return Layout(
+            mode, groups, images=max(batch_size // groups, 1), copies=groups, set_size=1, coupled=False
+        )
+    if batch_size % groups:
+        raise LnbenchError(
+            f"Mode '{mode}': a batch of {batch_size} images does not divide into {groups} groups.",
+            f"Use a batch size that is a multiple of {groups}.",
+        )
+    size = batch_size // groups
+    if mode == "voting":
+        return Layout(mode, groups, images=size, copies=groups, set_size=size, coupled=size > 1)
+    return Layout(mode, groups, images=batch_size, copies=1, set_size=size, coupled=size > 1)
+
+
+def count_votes(logits: npt.NDArray[np.float32], copies: int, vote: Vote) -> IntArray:
+    """Return each image's prediction from the logits of its rows.
+
+    "majority" takes the class that most rows put first; ties go to the larger summed probability, then to
+    the lowest class. "mean" takes the class with the largest mean probability, ties to the lowest class.
+
+    Args:
+        logits: (images * copies, classes), an image's rows side by side.
+        copies: rows of an image.
+        vote: the rule; without effect for one row an image.
+
+    Returns:
+        (images,) predicted classes.
+
+    Source:
+        The LocalNorm authors vote by majority, ties to the lowest class; ties by summed probability are
+        this project's.
+    """
+    if vote not in get_args(Vote):
+        raise UnknownNameError("vote rule", vote, get_args(Vote))
+    if copies == 1:
+        return np.asarray(logits.argmax(1), dtype=np.int64)
+    rows, classes = logits.shape
+    by_image = logits.reshape(rows // copies, copies, classes).astype(np.float64)
+    summed = special.softmax(by_image, axis=2).sum(1)  # (images, classes)
+    if vote == "mean":
+        return np.asarray(summed.argmax(1), dtype=np.int64)
+    votes = (by_image.argmax(2)[:, :, None] == np.arange(classes)).sum(1)
+    leading = votes == votes.max(1, keepdims=True)
+    return np.asarray(np.where(leading, summed, -1.0).argmax(1), dtype=np.int64)

@@ -1,0 +1,190 @@
+"""Apply a noise family to images: the registry, the options that all families share, and `add_noise`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.noise import bernoulli, gaussian, poisson, uniform
+from robustbench_ln.noise.draws import FloatArray, draw
+from robustbench_ln.noise.family import NoiseFamily
+from robustbench_ln.noise.grid import parse_sigmas
+
+if TYPE_CHECKING:
+    import torch
+
+    Images = TypeVar("Images", FloatArray, torch.Tensor)
+
+NOISES: dict[str, NoiseFamily] = {
+    noise.name: noise
+    for noise in (
+        gaussian.AGN,
+        gaussian.AGN_ADDITIVE,
+        uniform.AGN_UNIFORM,
+        uniform.AGN_UNIFORM_ADDITIVE,
+        uniform.AGN_UNIFORM_CENTRED,
+        uniform.AGN_BACKGROUND,
+        poisson.APN,
+        poisson.APN_ADDITIVE,
+        poisson.APN_ADDITIVE_255,
+        bernoulli.MBN,
+        bernoulli.MBN_PIXEL,
+    )
+}
+Space = Literal["pixel", "standardised"]
+
+
+def find_noise(name: str) -> NoiseFamily:
+    """Return the noise family of a name.
+
+    Raises:
+        UnknownNameError: no family has the name.
+    """
+    if name not in NOISES:
+        raise UnknownNameError("noise", name, NOISES)
+    return NOISES[name]
+
+
+def sigma_value(noise: NoiseFamily, sigma: str) -> float:
+    """Return a sigma's number, checked against what the family allows.
+
+    Raises:
+        LnbenchError: sigma is above the family's largest.
+    """
+    value = float(sigma)
+    if noise.max_sigma is not None and value > noise.max_sigma:
+        raise LnbenchError(
+            f"Sigma {sigma} is too large for noise '{noise.name}': sigma is the {noise.sigma}.",
+            f"Use a sigma of 0 to {noise.max_sigma:g}.",
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class NoiseSpec:
+    """A noise family with the options that all families share.
+
+    Attributes:
+        name: the family.
+        clip: clip the noisy images to [0, 1]; the paper and its code do not.
+        rescale: map each channel of the whole noisy set by min-max to the range of that channel in the
+            training set, as the authors do for CIFAR-10.
+        space: "pixel" adds noise to images in [0, 1]; "standardised" adds it after the model's own
+            normalization, as the authors do for ResNet32.
+
+    Raises:
+        LnbenchError: an unknown family or space, or `clip` outside the pixel space.
+    """
+
+    name: str
+    clip: bool = False
+    rescale: bool = False
+    space: Space = "pixel"
+
+    def __post_init__(self) -> None:
+        find_noise(self.name)
+        if self.space not in get_args(Space):
+            raise UnknownNameError("noise space", self.space, get_args(Space))
+        if self.clip and self.space != "pixel":
+            raise LnbenchError(
+                "Noise in the standardised space cannot be clipped to [0, 1]: its images are not in [0, 1].",
+                "Leave out --clip or use --space pixel.",
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """Return what changes the noisy images, for a cell's identity."""
+        return asdict(self)
+
+    def corrupt(
+        self, images: FloatArray, sigma: str, seed: int, indices: npt.NDArray[np.int64]
+    ) -> FloatArray:
+        """Return noisy images (N, C, H, W) float32, before any rescaling to the training range.
+
+        Args:
+            images: (N, C, H, W) float32, in [0, 1] or standardised according to `space`.
+            sigma: a decimal string.
+            seed: the noise seed.
+            indices: (N,) positions of the images in their data set, which key the random numbers.
+        """
+        noise = find_noise(self.name)
+        _, channels, height, width = images.shape
+        random = draw(noise.kind, seed, noise.name, indices, (channels, height, width))
+        noisy = noise.apply(images, sigma_value(noise, sigma), random)
+        return np.clip(noisy, 0, 1) if self.clip else noisy
+
+
+def rescale_channels(images: FloatArray, observed: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Map each channel linearly so that its observed range becomes the wanted one.
+
+    Args:
+        images: (N, C, H, W) float32.
+        observed: (2, C) minimum and maximum of each channel over the whole noisy set.
+        wanted: (2, C) minimum and maximum of each channel over the training set.
+
+    Returns:
+        (N, C, H, W) float32. A channel without any spread is mapped to the wanted minimum.
+    """
+    spread = observed[1] - observed[0]
+    scale = np.divide(wanted[1] - wanted[0], spread, out=np.zeros_like(spread), where=spread > 0)
+    column = (1, -1, 1, 1)
+    return (images - observed[0].reshape(column)) * scale.reshape(column) + wanted[0].reshape(column)
+
+
+def add_noise(
+    images: Images,
+    noise: str,
+    *,
+    sigma: float | str,
+    seed: int = 0,
+    indices: Sequence[int] | None = None,
+    clip: bool = False,
+) -> Images:
+    """Return images with noise added; nothing is changed in place and no global random state is touched.
+
+    Args:
+        images: (N, C, H, W) float32 in [0, 1], a NumPy array or a tensor (on any device).
+        noise: a family's name, see `NOISES`.
+        sigma: the strength, 0 or more; its meaning and largest value are the family's.
+        seed: names the repeat.
+        indices: (N,) positions of the images in their data set, 0 to N-1 when left out. An image's noise
+            depends on (seed, noise, index) alone, and one draw serves every sigma.
+        clip: clip the result to [0, 1]; the paper does not.
+
+    Returns:
+        Noisy images of the same shape, kind and device, float32, not limited to [0, 1] unless clipped.
+
+    Raises:
+        LnbenchError: an unknown noise, a sigma the family does not allow, or images of another shape or
+            type.
+
+    Example:
+        >>> import numpy as np
+        >>> noisy = add_noise(np.full((2, 1, 4, 4), 0.5, np.float32), "mbn", sigma=0.5)
+        >>> sorted(set(noisy.ravel().tolist()))
+        [0.0, 0.5]
+
+    Source:
+        LocalNorm paper (arXiv 1902.06550), section 4, and its authors' code; each family names its own.
+    """
+    spec = NoiseSpec(noise, clip=clip)
+    (text,) = parse_sigmas(str(sigma))
+    array = np.asarray(images) if isinstance(images, np.ndarray) else images.detach().cpu().numpy()
+    if array.ndim != 4 or array.dtype != np.float32:
+        raise LnbenchError(
+            f"Images must be (N, C, H, W) float32 in [0, 1], but are {tuple(array.shape)} {array.dtype}.",
+            "Divide uint8 images by 255 first.",
+        )
+    positions = np.arange(len(array)) if indices is None else np.asarray(indices, dtype=np.int64)
+    if positions.shape != (len(array),):
+        raise LnbenchError(f"{len(array)} images need {len(array)} indices, but {positions.size} came.")
+    noisy = spec.corrupt(array, text, seed, positions)
+    if isinstance(images, np.ndarray):
+        return noisy
+    import torch
+
+    return torch.from_numpy(noisy).to(images.device)

@@ -1,0 +1,32 @@
+"""What a noise family is: a name, a formula, what sigma means, and a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from robustbench_ln.noise.draws import DrawKind, FloatArray
+
+
+@dataclass(frozen=True)
+class NoiseFamily:
+    """One kind of noise.
+
+    Attributes:
+        name: short name, as on the command line.
+        formula: x is the image in [0, 1], xi or U or m the random number of each value.
+        sigma: what sigma means, with its unit.
+        source: the paper's text, the authors' code, or a definition of the name.
+        kind: the random numbers that `apply` takes.
+        apply: (images (N, C, H, W) float32, sigma, draw) -> images (N, C, H, W) float32, not clipped.
+            Sigma 0 is the identity, except for `agn-background`.
+        max_sigma: the largest meaningful sigma, None where there is none.
+    """
+
+    name: str
+    formula: str
+    sigma: str
+    source: str
+    kind: DrawKind
+    apply: Callable[[FloatArray, float, FloatArray], FloatArray]
+    max_sigma: float | None = None

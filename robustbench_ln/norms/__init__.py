@@ -1,0 +1,1 @@
+"""Normalization layers, one file a layer; `registry` finds them by name without importing torch."""

@@ -1,0 +1,102 @@
+"""Exchange the norms of a trained network, keeping what they learned."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.norms.batchnorm import BatchNorm2d
+from robustbench_ln.norms.localnorm import LocalNorm2d
+from robustbench_ln.norms.registry import build_norm, find_norm, resolve_options
+from robustbench_ln.norms.switchnorm import SwitchNorm2d
+
+
+def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
+    """Return a copy of a network in which every BatchNorm2d is replaced by another norm.
+
+    Gamma and beta go into every group of the new layer, and eps is kept unless given; running statistics
+    go along to a norm that has them. So a network converted to LocalNorm with one group equals the
+    BatchNorm network on batch statistics.
+
+    Args:
+        model: a network with `torch.nn.BatchNorm2d` layers; it is not changed.
+        norm: the new norm's name, see `robustbench_ln.norms.registry.NORMS`.
+        **options: the new norm's options, such as `groups=8` for "localnorm".
+
+    Returns:
+        The converted copy, in the same training mode, dtype and device.
+
+    Raises:
+        LnbenchError: an unknown norm or option, a network without a BatchNorm2d, or one without gamma and
+            beta.
+
+    Source:
+        LocalNorm paper (arXiv 1902.06550), section 3.1.
+    """
+    if norm == "none":
+        raise LnbenchError(
+            "Converting to 'none' would drop what the norms learned.", "Build the network without norm."
+        )
+    resolve_options(norm, options)
+    converted = copy.deepcopy(model)
+    found = [
+        (name, module) for name, module in converted.named_modules() if isinstance(module, nn.BatchNorm2d)
+    ]
+    if not found:
+        raise LnbenchError("The network has no BatchNorm2d layer to convert.", "Nothing was changed.")
+    for name, old in found:
+        if name == "":
+            return _replacement(old, name, norm, options)
+        parent_name, _, attribute = name.rpartition(".")
+        setattr(converted.get_submodule(parent_name), attribute, _replacement(old, name, norm, options))
+    return converted
+
+
+def norm_of(model: nn.Module) -> tuple[str, int]:
+    """Return the norm that decides which modes fit a network, and its number of groups (1 but for LocalNorm).
+
+    Raises:
+        LnbenchError: two kinds of norm, LocalNorm layers with different numbers of groups, or BatchNorm2d
+            layers of PyTorch's own.
+    """
+    found: set[str] = set()
+    groups = {1}
+    for module in model.modules():
+        if isinstance(module, LocalNorm2d):
+            found.add("localnorm")
+            groups = {module.groups} if groups == {1} else groups | {module.groups}
+        elif isinstance(module, SwitchNorm2d):
+            found.add("switchnorm")
+        elif isinstance(module, BatchNorm2d):
+            found.add("batchnorm")
+        elif isinstance(module, nn.BatchNorm2d):
+            raise LnbenchError(
+                "The network's BatchNorm2d layers are PyTorch's own, which know running statistics alone.",
+                "Convert it first: convert_norm(model, 'batchnorm').",
+            )
+        elif isinstance(module, nn.InstanceNorm2d):
+            found.add("instancenorm")
+        elif isinstance(module, nn.GroupNorm):
+            found.add("layernorm" if module.num_groups == 1 else "groupnorm")
+    if len(found) > 1 or len(groups) > 1:
+        what = f"norms {sorted(found)}" if len(found) > 1 else f"numbers of groups {sorted(groups)}"
+        raise LnbenchError(f"The network mixes the {what}: no test-time mode fits all its layers.")
+    return (found.pop() if found else "none"), groups.pop()
+
+
+def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, Any]) -> nn.Module:
+    if not old.affine:
+        raise LnbenchError(f"Layer '{name}' has no gamma and beta to carry over (affine=False).")
+    kept = {"eps": old.eps} if "eps" in find_norm(norm).options else {}
+    new = build_norm(norm, old.num_features, {**kept, **options})
+    with torch.no_grad():
+        new.weight.copy_(old.weight)  # type: ignore[operator, union-attr]
+        new.bias.copy_(old.bias)  # type: ignore[operator, union-attr]
+        if hasattr(new, "running_mean") and new.running_mean is not None and old.running_mean is not None:
+            new.running_mean.copy_(old.running_mean)  # type: ignore[operator, union-attr]
+            new.running_var.copy_(old.running_var)  # type: ignore[operator, union-attr]
+    return new.to(old.weight.device, old.weight.dtype).train(old.training)

@@ -1,0 +1,132 @@
+"""The norms by name: what each is, which test-time modes fit it, and how to build one layer.
+
+Importing this file does not import torch, so that commands can plan and list without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from robustbench_ln.errors import LnbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class NormInfo:
+    """One norm.
+
+    Attributes:
+        name: short name, as on the command line.
+        target: "module:builder"; the builder takes the number of channels and the norm's options.
+        modes: the test-time modes that fit it; the first is its home mode, in which it is meant to be used.
+        source: where it is defined.
+        options: the builder's options with their defaults; None where one must be given.
+    """
+
+    name: str
+    target: str
+    modes: tuple[str, ...]
+    source: str
+    options: Mapping[str, int | float | None]
+
+    @property
+    def home_mode(self) -> str:
+        """The mode in which clean accuracy is reported: how the norm is meant to be used at test time."""
+        return self.modes[0]
+
+
+_LAYERS = "robustbench_ln.norms"
+_EPS = {"eps": 1e-5}
+_RUNNING = {"eps": 1e-5, "momentum": 0.1}
+NORMS: dict[str, NormInfo] = {
+    info.name: info
+    for info in (
+        NormInfo(
+            "batchnorm",
+            f"{_LAYERS}.batchnorm:BatchNorm2d",
+            ("frozen", "single", "batch"),
+            "Ioffe & Szegedy 2015",
+            _RUNNING,
+        ),
+        NormInfo(
+            "switchnorm",
+            f"{_LAYERS}.switchnorm:SwitchNorm2d",
+            ("frozen", "batch"),
+            "Luo et al. 2018",
+            _RUNNING,
+        ),
+        NormInfo(
+            "localnorm",
+            f"{_LAYERS}.localnorm:LocalNorm2d",
+            ("batch", "single", "single-voting", "voting"),
+            "Yin et al. 2019, arXiv 1902.06550",
+            {"groups": None, **_EPS},
+        ),
+        NormInfo("layernorm", f"{_LAYERS}.stateless:layer_norm", ("eval",), "Ba et al. 2016", _EPS),
+        NormInfo(
+            "groupnorm",
+            f"{_LAYERS}.stateless:group_norm",
+            ("eval",),
+            "Wu & He 2018",
+            {"channel_groups": 8, **_EPS},
+        ),
+        NormInfo(
+            "instancenorm", f"{_LAYERS}.stateless:instance_norm", ("eval",), "Ulyanov et al. 2016", _EPS
+        ),
+        NormInfo("none", f"{_LAYERS}.stateless:no_norm", ("eval",), "no normalization", {}),
+    )
+}
+
+
+def find_norm(name: str) -> NormInfo:
+    """Return what is known of a norm.
+
+    Raises:
+        UnknownNameError: no norm has the name.
+    """
+    if name not in NORMS:
+        raise UnknownNameError("norm", name, NORMS)
+    return NORMS[name]
+
+
+def resolve_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a norm's options, given ones over defaults.
+
+    Raises:
+        UnknownNameError: no norm, or no option of the norm, has the name.
+        LnbenchError: an option without default is missing.
+    """
+    known = find_norm(name).options
+    for option in given:
+        if option not in known:
+            raise UnknownNameError(f"option of norm {name}", option, known)
+    resolved = {**known, **given}
+    for option, value in resolved.items():
+        if value is None:
+            raise LnbenchError(
+                f"Norm '{name}' needs its option '{option}'.", f"Write {name}:{option}=10, for example."
+            )
+    return resolved
+
+
+def build_norm(name: str, num_features: int, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build one layer for `num_features` channels.
+
+    Raises:
+        UnknownNameError: no norm, or no option of the norm, has the name.
+        LnbenchError: an option is missing or has a value that the layer does not take.
+    """
+    resolved = resolve_options(name, options or {})
+    module, _, attribute = find_norm(name).target.partition(":")
+    try:
+        layer: nn.Module = getattr(import_module(module), attribute)(num_features, **resolved)
+    except LnbenchError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise LnbenchError(f"Norm '{name}' does not take the options {resolved}: {error}.") from error
+    return layer

@@ -1,0 +1,109 @@
+"""The one formula behind LocalNorm, dynamic BatchNorm and every test-time mode.
+
+A batch of rows is laid out as G sets of S rows. Row r belongs to set r mod G; each set has its own
+statistics and passes through one group of parameters. Since `(S*G, C, H, W)` viewed as
+`(S, G*C, H, W)` puts every (set, channel) pair into a channel of its own, one call of
+`torch.nn.functional.batch_norm` normalizes all sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robustbench_ln.errors import LnbenchError
+
+
+class SetNorm:
+    """Mixin of the norms that take statistics over sets of rows.
+
+    Attributes:
+        groups_of_sets: (G,) int64, the group of parameters that each of the G sets passes through;
+            None leaves the layer at its own behaviour. Set by `laid_out`.
+    """
+
+    groups_of_sets: Tensor | None = None
+
+
+@contextmanager
+def laid_out(model: nn.Module, groups_of_sets: Tensor | None) -> Iterator[None]:
+    """Let every set norm of a model take its statistics over the given sets, within the context.
+
+    Args:
+        model: any network; norms without batch statistics in it are not touched.
+        groups_of_sets: (G,) int64, the group of each set; None for the layers' own behaviour.
+    """
+    layers = [module for module in model.modules() if isinstance(module, SetNorm)]
+    for layer in layers:
+        layer.groups_of_sets = groups_of_sets
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.groups_of_sets = None
+
+
+def rows_per_set(rows: int, sets: int) -> int:
+    """Return S of a batch of S*G rows.
+
+    Raises:
+        LnbenchError: the rows do not divide into the sets.
+    """
+    if rows % sets or not rows:
+        nearest = max(rows // sets, 1) * sets
+        raise LnbenchError(
+            f"A batch of {rows} rows does not divide into {sets} groups of equal size.",
+            f"Use a batch size that is a multiple of {sets}, such as {nearest}, and drop or fill the last batch.",
+        )
+    return rows // sets
+
+
+def normalize_sets(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Normalize each set of rows by its own statistics: weight (x - mean) / sqrt(var + eps) + bias.
+
+    Mean and biased variance are taken over the rows of a set and the spatial axes, for each channel.
+
+    Args:
+        x: (S*G, C, H, W), row r in set r mod G.
+        weight: (G, C) scale of each set.
+        bias: (G, C) shift of each set.
+        eps: added to the variance inside the root.
+
+    Returns:
+        (S*G, C, H, W). A set with a single value a channel has no variance: the output is the bias.
+
+    Raises:
+        LnbenchError: the rows do not divide into the sets.
+    """
+    sets, channels = weight.shape
+    rows, _, height, width = x.shape
+    size = rows_per_set(rows, sets)
+    view = x.reshape(size, sets * channels, height, width)
+    if size * height * width == 1:
+        # F.batch_norm refuses a single value; x - x keeps NaN visible and the gradients defined.
+        out = (view - view) * weight.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)
+    else:
+        out = F.batch_norm(view, None, None, weight.reshape(-1), bias.reshape(-1), training=True, eps=eps)
+    return out.reshape(x.shape)
+
+
+def check_image_batch(x: Tensor, num_features: int, layer: str) -> None:
+    """Check that x is (N, C, H, W) with the layer's number of channels.
+
+    Raises:
+        LnbenchError: another number of axes or channels.
+    """
+    if x.dim() != 4 or x.shape[1] != num_features:
+        raise LnbenchError(
+            f"{layer} expects (N, {num_features}, H, W), but got {tuple(x.shape)}.",
+            "It normalizes feature maps of images, channels second.",
+        )
+
+
+def parameter(*shape: int, value: float) -> nn.Parameter:
+    """Return a parameter of a shape, filled with one value."""
+    return nn.Parameter(torch.full(shape, value))

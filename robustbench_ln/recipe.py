@@ -1,0 +1,117 @@
+"""A training recipe: all that decides what a network learns, and the name that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from robustbench_ln.benchmarks import Benchmark, TrainSettings
+from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import PROTOCOL_VERSION, content_hash
+from robustbench_ln.norms.registry import resolve_options
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+        benchmark: the experiment's name, a label without effect on the network.
+        network: the network's name.
+        norm: the norm's name.
+        norm_options: its options.
+        data: identity of the training images (see `DataSet.identity`).
+        image_shape: (C, H, W).
+        classes: number of classes.
+        preprocessing: mean and deviation of each channel, taken from images in [0, 1].
+        train: the settings.
+        seed: of the initial weights, the order of the images and dropout.
+    """
+
+    benchmark: str
+    network: str
+    norm: str
+    norm_options: Mapping[str, Any]
+    data: Mapping[str, Any]
+    image_shape: tuple[int, int, int]
+    classes: int
+    preprocessing: Mapping[str, tuple[float, ...]]
+    train: TrainSettings
+    seed: int
+
+    def card(self) -> dict[str, Any]:
+        """Return the recipe as JSON values."""
+        return asdict(self) | {"train": self.train.model_dump(), "protocol": PROTOCOL_VERSION}
+
+    @property
+    def id(self) -> str:
+        """12 hexadecimal digits over all that decides what the network learns."""
+        return content_hash({key: value for key, value in self.card().items() if key != "benchmark"})
+
+    @property
+    def label(self) -> str:
+        """Readable start of the model's name."""
+        return f"{self.benchmark}-{self.norm}-s{self.seed}"
+
+
+def plan_recipes(
+    name: str,
+    benchmark: Benchmark,
+    data: DataSet,
+    *,
+    norms: Mapping[str, Mapping[str, Any]] | None = None,
+    seeds: tuple[int, ...] | None = None,
+    epochs: int | None = None,
+    limit: int | None = None,
+) -> list[Recipe]:
+    """Return the trainings of a benchmark, one for each norm and seed.
+
+    Args:
+        name: the benchmark's name.
+        benchmark: what it declares.
+        data: the opened data set.
+        norms: train these, with these options over the benchmark's own; None for all it declares.
+        seeds: in place of the benchmark's.
+        epochs: in place of the benchmark's.
+        limit: train on this many images only.
+
+    Raises:
+        UnknownNameError: an unknown norm.
+        LnbenchError: a batch that does not divide into LocalNorm's groups, or fewer images than a batch.
+    """
+    train = benchmark.train if epochs is None else benchmark.train.model_copy(update={"epochs": epochs})
+    identity = data.identity("train", limit)
+    images = identity["limit"] or data.info.splits["train"].images
+    if images < train.batch_size:
+        raise LnbenchError(
+            f"{images} training images do not fill one batch of {train.batch_size}.",
+            "Use more images or a smaller batch_size in the benchmark.",
+        )
+    channels = data.info.shape[0]
+    recipes = []
+    for norm, options in (norms or benchmark.norms).items():
+        resolved = resolve_options(norm, {**benchmark.norms.get(norm, {}), **options})
+        groups = resolved["groups"] if norm == "localnorm" else 1
+        if groups < 1 or train.batch_size % groups:
+            raise LnbenchError(
+                f"A training batch of {train.batch_size} images does not divide into {groups} groups.",
+                "Choose a number of groups that divides the benchmark's batch_size.",
+            )
+        for seed in benchmark.seeds if seeds is None else seeds:
+            recipes.append(
+                Recipe(
+                    benchmark=name,
+                    network=benchmark.network,
+                    norm=norm,
+                    norm_options=resolved,
+                    data=identity,
+                    image_shape=data.info.shape,
+                    classes=len(data.info.classes),
+                    preprocessing={"mean": (0.0,) * channels, "std": (1.0,) * channels},
+                    train=train,
+                    seed=seed,
+                )
+            )
+    return recipes

@@ -1,0 +1,1 @@
+"""The results store: immutable directories, each published by one rename; no locks, no server."""

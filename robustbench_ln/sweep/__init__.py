@@ -1,0 +1,1 @@
+"""Sweeps: plan which cells are asked for, run those that are missing."""

@@ -1,0 +1,207 @@
+"""Plan a sweep: which cells are asked for, and which of them share a noisy pass over the images.
+
+Importing this file does not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json, content_hash
+from robustbench_ln.modes import Layout, Vote, lay_out, modes_for
+from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
+from robustbench_ln.store.store import StoredModel
+
+Order = Literal["shuffled", "class-sorted"]
+#: Rows of a batch for networks whose card names no training batch.
+DEFAULT_BATCH_SIZE = 128
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What a sweep asks for, besides networks and data.
+
+    Attributes:
+        noises: families with their options.
+        sigmas: decimal strings.
+        modes: test-time modes; None for all that fit each network.
+        seed: of the noise, and of mode `single`'s groups.
+        order: of the test images: a seeded permutation, or sorted by class, which starves batch statistics
+            of variety.
+        order_seed: of the permutation.
+        vote: rule of the voting modes.
+        batch_size: N of the coupled modes; None for each network's training batch.
+        limit: evaluate this many images only.
+
+    Raises:
+        LnbenchError: a sigma that a family does not allow, an unknown order or vote rule.
+    """
+
+    noises: tuple[NoiseSpec, ...]
+    sigmas: tuple[str, ...]
+    modes: tuple[str, ...] | None = None
+    seed: int = 0
+    order: Order = "shuffled"
+    order_seed: int = 0
+    vote: Vote = "majority"
+    batch_size: int | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for noise in self.noises:
+            for sigma in self.sigmas:
+                sigma_value(find_noise(noise.name), sigma)
+        for kind, value, known in (
+            ("order", self.order, get_args(Order)),
+            ("vote rule", self.vote, get_args(Vote)),
+        ):
+            if value not in known:
+                raise UnknownNameError(kind, value, known)
+        for name, number in (("--limit", self.limit), ("--batch-size", self.batch_size)):
+            if number is not None and number < 1:
+                raise LnbenchError(f"{name} {number} holds no image.", "Give 1 or more.")
+
+    def request(self) -> dict[str, Any]:
+        """Return the settings as JSON values, for the record of the invocation."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number to measure.
+
+    Attributes:
+        id: a readable start and a hash over `identity`.
+        identity: everything that can change the counts.
+        model: the network in the store.
+        layout: how its mode arranges images.
+        vote: rule of the voting modes.
+    """
+
+    id: str
+    identity: Mapping[str, Any]
+    model: StoredModel
+    layout: Layout
+    vote: Vote
+
+
+@dataclass(frozen=True)
+class NoisyPass:
+    """Cells that read the same noisy images in the same order: the noise is made once for all of them.
+
+    Attributes:
+        data: folder of the decoded data set.
+        noise: the family with its options.
+        sigma: decimal string.
+        settings: seeds, order and limit.
+        cells: what to measure.
+    """
+
+    data: Path
+    noise: NoiseSpec
+    sigma: str
+    settings: SweepSettings
+    cells: list[Cell] = field(default_factory=list)
+
+
+def plan_cells(models: Sequence[tuple[StoredModel, DataSet]], settings: SweepSettings) -> list[NoisyPass]:
+    """Return all cells of a sweep, grouped into passes, sigma by sigma.
+
+    Args:
+        models: networks, each with the data set to test it on.
+        settings: what is asked for. Modes that fit no network are an error; a mode that fits some networks
+            is measured on those.
+
+    Raises:
+        LnbenchError: no network, a mode that fits none, data that do not fit a network, or a batch size that
+            does not divide into a network's groups.
+    """
+    _check_modes([model for model, _ in models], settings)
+    passes: dict[str, NoisyPass] = {}
+    for noise in settings.noises:
+        for sigma in settings.sigmas:
+            for model, data in models:
+                shared = noise.space == "pixel" or model.card["recipe"]["preprocessing"]
+                key = canonical_json([str(data.folder), noise.identity(), sigma, shared])
+                one_pass = passes.setdefault(key, NoisyPass(data.folder, noise, sigma, settings))
+                one_pass.cells.extend(_cells(model, data, noise, sigma, settings))
+    return list(passes.values())
+
+
+def missing(passes: Sequence[NoisyPass], finished: set[str]) -> list[NoisyPass]:
+    """Return the passes with the cells that are not finished; passes without any are left out."""
+    left = []
+    for one in passes:
+        cells = [cell for cell in one.cells if cell.id not in finished]
+        if cells:
+            left.append(NoisyPass(one.data, one.noise, one.sigma, one.settings, cells))
+    return left
+
+
+def _cells(
+    model: StoredModel, data: DataSet, noise: NoiseSpec, sigma: str, settings: SweepSettings
+) -> list[Cell]:
+    recipe = model.card["recipe"]
+    if tuple(recipe["image_shape"]) != data.info.shape or recipe["classes"] != len(data.info.classes):
+        raise LnbenchError(
+            f"Model '{model.id}' takes images of {tuple(recipe['image_shape'])} in {recipe['classes']} classes, "
+            f"but '{data.info.name}' has {data.info.shape} in {len(data.info.classes)}.",
+            "Choose models with --model GLOB or data with --data SPEC.",
+        )
+    fitting = modes_for(recipe["norm"])
+    norm_groups = recipe["norm_options"]["groups"] if recipe["norm"] == "localnorm" else 1
+    trained_batch = recipe["train"]["batch_size"]
+    cells = []
+    for mode in fitting if settings.modes is None else [mode for mode in fitting if mode in settings.modes]:
+        # Uncoupled modes keep the network's own batch: their numbers do not depend on it, their bytes may.
+        layout = lay_out(mode, recipe["norm"], norm_groups, trained_batch)
+        if layout.coupled and settings.batch_size is not None:
+            layout = lay_out(mode, recipe["norm"], norm_groups, settings.batch_size)
+        identity = {
+            "protocol": PROTOCOL_VERSION,
+            "model": {
+                "id": model.id,
+                "benchmark": recipe["benchmark"],
+                "network": recipe["network"],
+                "norm": recipe["norm"],
+                "norm_options": recipe["norm_options"],
+                "preprocessing": recipe["preprocessing"],
+                "seed": recipe["seed"],
+            },
+            "data": data.identity("test", settings.limit),
+            "noise": noise.identity() | {"sigma": sigma},
+            "seed": settings.seed,
+            "mode": {"name": mode, "vote": settings.vote if layout.copies > 1 else None},
+            "coupling": _coupling(layout, settings),
+            "dtype": "float32",
+        }
+        prefix = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}"
+        cells.append(Cell(f"{prefix}-{content_hash(identity)}", identity, model, layout, settings.vote))
+    return cells
+
+
+def _coupling(layout: Layout, settings: SweepSettings) -> dict[str, Any] | None:
+    if not layout.coupled:
+        return None
+    return {
+        "batch_size": layout.images * layout.copies,
+        "set_size": layout.set_size,
+        "order": settings.order,
+        "order_seed": settings.order_seed if settings.order == "shuffled" else None,
+    }
+
+
+def _check_modes(models: Sequence[StoredModel], settings: SweepSettings) -> None:
+    norms = {model.card["recipe"]["norm"] for model in models}
+    known = {mode for norm in norms for mode in modes_for(norm)}
+    for mode in settings.modes or ():
+        if mode not in known:
+            raise LnbenchError(
+                f"Mode '{mode}' fits none of the models ({', '.join(sorted(norms))}).",
+                f"Modes that fit: {', '.join(sorted(known))}.",
+            )

@@ -1,0 +1,203 @@
+"""Run the cells that are missing: pass by pass, in this process or in several, each cell published at once.
+
+The parent imports no torch when workers do the measuring.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_ln import provenance
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.sweep.plan import Cell, NoisyPass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one cell ended.
+
+    Attributes:
+        cell_id: its name.
+        images: test images counted; 0 for a failure.
+        correct: of them.
+        failure: why it could not be measured; empty where it was.
+    """
+
+    cell_id: str
+    images: int
+    correct: int
+    failure: str = ""
+
+
+def run_passes(
+    store: Store,
+    passes: Sequence[NoisyPass],
+    *,
+    run_id: str,
+    workers: int = 1,
+    threads: int = 1,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Measure the cells of all passes and publish each.
+
+    The bytes of a cell do not depend on how passes are split over workers, only on `threads`.
+
+    Args:
+        store: where cells go.
+        passes: from `robustbench_ln.sweep.plan.plan_cells`, without those that are finished.
+        run_id: names the invocation in each cell's `how.json`.
+        workers: processes; 1 measures in this one.
+        threads: of torch, in each worker.
+        on_outcome: told each finished or failed cell.
+
+    Returns:
+        The outcomes, in the order in which they came.
+
+    Raises:
+        LnbenchError: a network or data that cannot be read, or a worker that died.
+    """
+    outcomes: list[Outcome] = []
+
+    def tell(finished: Sequence[Outcome]) -> None:
+        for outcome in finished:
+            outcomes.append(outcome)
+            on_outcome(outcome)
+
+    if workers == 1 or len(passes) < 2:
+        for one in passes:
+            tell(_run_pass(store.root, one, run_id, threads))
+        return outcomes
+    with _pool(min(workers, len(passes))) as pool:
+        futures = [pool.submit(_run_pass, store.root, one, run_id, threads) for one in passes]
+        try:
+            for future in as_completed(futures):
+                tell(future.result())
+        except BrokenProcessPool as error:
+            raise LnbenchError(
+                "A worker process died, most likely for lack of memory.",
+                "Finished cells are kept: run the same command again, with fewer --workers.",
+            ) from error
+    return outcomes
+
+
+def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Outcome]:
+    """Measure and publish the cells of one pass."""
+    import torch
+
+    from robustbench_ln.data.dataset import DataInfo, DataSet, limited
+    from robustbench_ln.models.weights import load_network
+    from robustbench_ln.sweep.evaluate import Reader, read_all
+    from robustbench_ln.sweep.images import NoisyImages, evaluation_order
+
+    started = time.perf_counter()
+    settings, store = one.settings, Store(root)
+    info = DataInfo.read(one.data)
+    arrays = DataSet(info, one.data).arrays("test")
+    indices = limited(len(arrays.labels), settings.limit)
+    models = {cell.model.id: cell.model for cell in one.cells}
+    with _torch_threads(threads):
+        networks = {model_id: load_network(model) for model_id, model in models.items()}
+        readers = [
+            Reader(
+                networks[cell.model.id],
+                cell.layout,
+                cell.model.card["recipe"]["preprocessing"],
+                cell.vote,
+                settings.seed,
+                arrays.labels,
+                indices,
+            )
+            for cell in one.cells
+        ]
+        train = info.splits["train"]
+        stream = NoisyImages(
+            arrays,
+            one.noise,
+            one.sigma,
+            settings.seed,
+            indices,
+            one.cells[0].model.card["recipe"]["preprocessing"],
+            train_range=np.array([train.minimum, train.maximum]),
+        )
+        order = evaluation_order(arrays.labels, indices, settings.order, settings.order_seed)
+        results = read_all(stream, order, readers)
+    seconds = time.perf_counter() - started
+    how = {
+        "run_id": run_id,
+        "finished": provenance.now(),
+        "host": provenance.host(),
+        "torch": torch.__version__,
+        "threads": threads,
+        "device": "cpu",
+        # The cells of a pass are measured together, so a cell's own time is not known.
+        "pass_seconds": round(seconds, 3),
+        "pass_cells": len(one.cells),
+        "pass_images_per_second": round(len(indices) * len(one.cells) / seconds, 1),
+    }
+    return [
+        _publish(store, cell, result, run_id, how) for cell, result in zip(one.cells, results, strict=True)
+    ]
+
+
+def _publish(
+    store: Store, cell: Cell, result: Counts | LnbenchError, run_id: str, how: dict[str, object]
+) -> Outcome:
+    if isinstance(result, LnbenchError):
+        store.publish_failure(cell.id, run_id, {"identity": cell.identity, "reason": str(result), "how": how})
+        return Outcome(cell.id, 0, 0, str(result))
+    store.publish_cell(cell.id, cell.identity, result, how)
+    counts = result.record()
+    return Outcome(cell.id, counts["images"], counts["correct"])
+
+
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose workers stop at once when the parent fails, is interrupted or dies."""
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it, also when it was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
