@@ -60,13 +60,13 @@ def entropy_share(predicted: npt.ArrayLike) -> float:
 
 
 def top_share(predicted: npt.ArrayLike) -> float:
-    """Return the share of the predictions in the most predicted class: 1/classes is uniform, 1 is collapse."""
+    """Return the share of the predictions in the most predicted class: 1 is collapse onto it."""
     counts = np.asarray(predicted, dtype=np.float64)
     return float(counts.max() / counts.sum()) if counts.sum() else float("nan")
 
 
 def area_under_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
-    """Return the mean accuracy over the range of sigma, by the trapezoid rule; NaN for fewer than two sigmas."""
+    """Return the mean accuracy over the range of sigma, by the trapezoid rule; NaN below two sigmas."""
     x, y = _sorted_curve(sigma, accuracy)
     return float(np.trapezoid(y, x) / (x[-1] - x[0])) if len(x) > 1 else float("nan")
 

@@ -1,4 +1,4 @@
-"""What a number was measured with: versions, hardware, code, and the command, without naming people or paths."""
+"""What a number was measured with: versions, hardware, code and command, naming no person or path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import shlex
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -47,9 +47,23 @@ def environment() -> dict[str, Any]:
     }
 
 
+def run_record(arguments: Sequence[str], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of one invocation before its work starts.
+
+    Args:
+        arguments: of the command line, without the program's name.
+        request: what was asked for, as JSON values.
+    """
+    return {"command": command_line(arguments), "started": now(), "request": request, **environment()}
+
+
 def command_line(arguments: Sequence[str]) -> str:
     """Return the command as typed, the user's home written `~`."""
-    text = shlex.join(["lnbench", *arguments])
+    return without_home(shlex.join(["lnbench", *arguments]))
+
+
+def without_home(text: str) -> str:
+    """Return a text with the user's home folder written `~`: records travel, and a home names a person."""
     home = str(Path.home())
     return text.replace(home, "~") if len(home) > 1 else text
 

@@ -91,10 +91,14 @@ class DataSet:
     Attributes:
         info: what is known of it.
         folder: where its arrays lie.
+        spec: how it was named, as on the command line.
+        image_size: to which a folder's images were brought.
     """
 
     info: DataInfo
     folder: Path
+    spec: str
+    image_size: int | None
 
     def arrays(self, split: Split) -> Arrays:
         """Open a split by memory map: nothing is read until it is used."""

@@ -14,8 +14,8 @@ TEST_IMAGES = 497
 
 
 def fingerprint() -> str:
-    """Return what the decoded arrays depend on: the release of scikit-learn that carries the images."""
-    return f"scikit-learn-{version('scikit-learn')}"
+    """Return what the decoded arrays depend on: the release of scikit-learn, and the split."""
+    return f"scikit-learn {version('scikit-learn')}, {TEST_IMAGES} test images"
 
 
 def decode() -> Decoded:

@@ -57,7 +57,8 @@ def decode(root: Path, image_size: int | None) -> Decoded:
             with _readable(path) as image:
                 if not image_size and image.size != size:
                     raise LnbenchError(
-                        f"Image '{path}' is {image.width}x{image.height}, but '{first}' is {size[0]}x{size[1]}.",
+                        f"Image '{path}' is {image.width}x{image.height}, "
+                        f"but '{first}' is {size[0]}x{size[1]}.",
                         "Give --image-size SIZE to bring all images to one size.",
                     )
                 pixels = np.asarray(_fit(image.convert("L" if grey else "RGB"), size))

@@ -65,7 +65,7 @@ def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataS
         content = decode()
         publish_directory(cached, lambda hidden: write_decoded(content, hidden))
     try:
-        return DataSet(DataInfo.read(cached), cached)
+        return DataSet(DataInfo.read(cached), cached, spec, image_size)
     except (OSError, ValueError, KeyError) as error:
         raise LnbenchError(
             f"Decoded data in '{cached}' cannot be read: {error}.", f"Remove it: rm -r '{cached}'."

@@ -41,7 +41,7 @@ def _open(name: str, data_dir: Path, *, train: bool) -> Any:
 
     data_class = getattr(datasets, _CLASSES[name])
     where = data_dir / _FOLDERS[name]
-    hint = f"Put torchvision's files into '{where}', or name the folder above with --data-dir DIR or LNBENCH_DATA."
+    hint = f"Put torchvision's files into '{where}', or name the folder above it with --data-dir DIR."
     try:
         # torchvision prints the download's course; stdout belongs to the command's data.
         with contextlib.redirect_stdout(sys.stderr):

@@ -26,10 +26,7 @@ def parse_sigmas(text: str) -> tuple[str, ...]:
         LnbenchError: not a number, negative, descending, a step that does not divide the range,
             a point named twice, or more than 1,000 points.
     """
-    if ":" not in text:
-        values = [_decimal(part, text) for part in text.split(",")]
-    else:
-        values = _range(text)
+    values = _range(text) if ":" in text else [_decimal(part, text) for part in text.split(",")]
     if len(values) > MAX_POINTS:
         raise LnbenchError(
             f"Sigma grid '{text}' has {len(values):,} points.", f"At most {MAX_POINTS:,} are allowed."

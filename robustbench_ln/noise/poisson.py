@@ -6,16 +6,17 @@ The paper calls the noise zero-mean; its formula and its code add Poisson(sigma)
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.noise.family import NoiseFamily
 
 
 def poisson(rate: float, uniform: FloatArray) -> FloatArray:
-    """Return the Poisson numbers whose distribution function first exceeds `uniform`, in its shape, float32."""
+    """Return the Poisson numbers whose distribution function first exceeds `uniform`, float32."""
     if rate == 0:
         return np.zeros_like(uniform)
+    from scipy import special  # takes 0.2 s, which a command that only plans does not have to spend
+
     # float32 uniforms are multiples of 2**-24: beyond rate + 8 sqrt(rate) + 16 the tail is smaller than that.
     largest = int(rate + 8 * np.sqrt(rate) + 16)
     distribution = special.pdtr(np.arange(largest), rate)

@@ -94,6 +94,33 @@ def find_norm(name: str) -> NormInfo:
     return NORMS[name]
 
 
+def parse_norm(text: str) -> tuple[str, dict[str, int | float]]:
+    """Return the name and the options of `NAME[:OPTION=NUMBER[,OPTION=NUMBER...]]`.
+
+    >>> parse_norm("localnorm:groups=5")
+    ('localnorm', {'groups': 5})
+
+    Raises:
+        UnknownNameError: no norm, or no option of the norm, has the name.
+        LnbenchError: not of that form.
+    """
+    name, _, rest = text.partition(":")
+    known = find_norm(name).options
+    options: dict[str, int | float] = {}
+    for part in rest.split(",") if rest else []:
+        option, _, number = (word.strip() for word in part.partition("="))
+        if option not in known:
+            raise UnknownNameError(f"option of norm {name}", option, known)
+        try:
+            options[option] = int(number) if number.lstrip("+-").isdigit() else float(number)
+        except ValueError:
+            raise LnbenchError(
+                f"Norm '{text}': '{number}' is not a number.",
+                "Write NAME:OPTION=NUMBER, such as localnorm:groups=5.",
+            ) from None
+    return name, options
+
+
 def resolve_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a norm's options, given ones over defaults.
 

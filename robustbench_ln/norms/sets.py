@@ -57,7 +57,7 @@ def rows_per_set(rows: int, sets: int) -> int:
         nearest = max(rows // sets, 1) * sets
         raise LnbenchError(
             f"A batch of {rows} rows does not divide into {sets} groups of equal size.",
-            f"Use a batch size that is a multiple of {sets}, such as {nearest}, and drop or fill the last batch.",
+            f"Use a multiple of {sets}, such as {nearest}, and drop or fill the last batch.",
         )
     return rows // sets
 

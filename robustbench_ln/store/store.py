@@ -162,7 +162,8 @@ class Store:
         """
         path = self.root / "cells" / cell_id / "arrays.npz"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # numpy.load leaves a broken archive open when it opened the file itself.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return Counts(arrays["confusion"].astype(np.int64), arrays["predictions"].astype(np.int64))
         except Exception as error:
             # A broken archive raises from zipfile, zlib or numpy, each its own kinds.

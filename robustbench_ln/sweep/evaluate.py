@@ -200,7 +200,8 @@ def evaluate(
         sigma: a grid, `START:STOP[:STEP]` or a comma list; what sigma means is the family's.
         modes: test-time modes; None for all that fit the network's norm.
         batch_size: N; a multiple of LocalNorm's groups.
-        mean, std: of each channel, the network's own normalization of images in [0, 1]; 0 and 1 when left out.
+        mean: of each channel, what the network's own normalization takes off images in [0, 1]; default 0.
+        std: of each channel, what it then divides by; default 1.
         seed: of the noise and of mode `single`'s groups.
         order: "shuffled" or "class-sorted"; matters to modes that couple images.
         order_seed: of the permutation.
@@ -218,8 +219,10 @@ def evaluate(
 
     Example:
         >>> from torch import nn
+        >>> from robustbench_ln import LocalNorm2d
         >>> net = nn.Sequential(LocalNorm2d(1, groups=2), nn.Flatten(), nn.Linear(16, 3))
-        >>> rows = evaluate(net, np.zeros((8, 1, 4, 4), np.uint8), np.arange(8) % 3, sigma="0,1", batch_size=4)
+        >>> images, labels = np.zeros((8, 1, 4, 4), np.uint8), np.arange(8) % 3
+        >>> rows = evaluate(net, images, labels, sigma="0,1", batch_size=4)
         >>> sorted(rows["mode"].unique()), rows["images"].unique().tolist()
         (['batch', 'single', 'single-voting', 'voting'], [8])
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from robustbench_ln.data.dataset import DataSet
@@ -95,14 +94,14 @@ class NoisyPass:
     """Cells that read the same noisy images in the same order: the noise is made once for all of them.
 
     Attributes:
-        data: folder of the decoded data set.
+        data: the data set.
         noise: the family with its options.
         sigma: decimal string.
         settings: seeds, order and limit.
         cells: what to measure.
     """
 
-    data: Path
+    data: DataSet
     noise: NoiseSpec
     sigma: str
     settings: SweepSettings
@@ -128,7 +127,7 @@ def plan_cells(models: Sequence[tuple[StoredModel, DataSet]], settings: SweepSet
             for model, data in models:
                 shared = noise.space == "pixel" or model.card["recipe"]["preprocessing"]
                 key = canonical_json([str(data.folder), noise.identity(), sigma, shared])
-                one_pass = passes.setdefault(key, NoisyPass(data.folder, noise, sigma, settings))
+                one_pass = passes.setdefault(key, NoisyPass(data, noise, sigma, settings))
                 one_pass.cells.extend(_cells(model, data, noise, sigma, settings))
     return list(passes.values())
 
@@ -149,7 +148,8 @@ def _cells(
     recipe = model.card["recipe"]
     if tuple(recipe["image_shape"]) != data.info.shape or recipe["classes"] != len(data.info.classes):
         raise LnbenchError(
-            f"Model '{model.id}' takes images of {tuple(recipe['image_shape'])} in {recipe['classes']} classes, "
+            f"Model '{model.id}' takes images of shape {tuple(recipe['image_shape'])} "
+            f"in {recipe['classes']} classes, "
             f"but '{data.info.name}' has {data.info.shape} in {len(data.info.classes)}.",
             "Choose models with --model GLOB or data with --data SPEC.",
         )

@@ -24,6 +24,7 @@ from robustbench_ln import provenance
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.store import Counts, Store
 from robustbench_ln.sweep.plan import Cell, NoisyPass
+from robustbench_ln.threads import torch_threads
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,17 @@ def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Out
     """Measure and publish the cells of one pass."""
     import torch
 
-    from robustbench_ln.data.dataset import DataInfo, DataSet, limited
+    from robustbench_ln.data.dataset import limited
     from robustbench_ln.models.weights import load_network
     from robustbench_ln.sweep.evaluate import Reader, read_all
     from robustbench_ln.sweep.images import NoisyImages, evaluation_order
 
     started = time.perf_counter()
     settings, store = one.settings, Store(root)
-    info = DataInfo.read(one.data)
-    arrays = DataSet(info, one.data).arrays("test")
+    arrays = one.data.arrays("test")
     indices = limited(len(arrays.labels), settings.limit)
     models = {cell.model.id: cell.model for cell in one.cells}
-    with _torch_threads(threads):
+    with torch_threads(threads):
         networks = {model_id: load_network(model) for model_id, model in models.items()}
         readers = [
             Reader(
@@ -123,7 +123,7 @@ def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Out
             )
             for cell in one.cells
         ]
-        train = info.splits["train"]
+        train = one.data.info.splits["train"]
         stream = NoisyImages(
             arrays,
             one.noise,
@@ -162,18 +162,6 @@ def _publish(
     store.publish_cell(cell.id, cell.identity, result, how)
     counts = result.record()
     return Outcome(cell.id, counts["images"], counts["correct"])
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

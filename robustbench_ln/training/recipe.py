@@ -99,19 +99,19 @@ def plan_recipes(
                 f"A training batch of {train.batch_size} images does not divide into {groups} groups.",
                 "Choose a number of groups that divides the benchmark's batch_size.",
             )
-        for seed in benchmark.seeds if seeds is None else seeds:
-            recipes.append(
-                Recipe(
-                    benchmark=name,
-                    network=benchmark.network,
-                    norm=norm,
-                    norm_options=resolved,
-                    data=identity,
-                    image_shape=data.info.shape,
-                    classes=len(data.info.classes),
-                    preprocessing={"mean": (0.0,) * channels, "std": (1.0,) * channels},
-                    train=train,
-                    seed=seed,
-                )
+        recipes.extend(
+            Recipe(
+                benchmark=name,
+                network=benchmark.network,
+                norm=norm,
+                norm_options=resolved,
+                data=identity,
+                image_shape=data.info.shape,
+                classes=len(data.info.classes),
+                preprocessing={"mean": (0.0,) * channels, "std": (1.0,) * channels},
+                train=train,
+                seed=seed,
             )
+            for seed in (benchmark.seeds if seeds is None else seeds)
+        )
     return recipes

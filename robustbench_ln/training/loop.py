@@ -31,9 +31,10 @@ from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.modes import modes_for
 from robustbench_ln.publish import publish_file
-from robustbench_ln.recipe import Recipe
 from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel
 from robustbench_ln.sweep.evaluate import evaluate_clean
+from robustbench_ln.threads import torch_threads
+from robustbench_ln.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def train(
     store: Store,
     *,
     run_id: str,
-    source: str = "",
+    threads: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> StoredModel:
     """Train the network of a recipe and publish it, or continue where an earlier run stopped.
@@ -74,7 +75,7 @@ def train(
         data: its data set.
         store: where the network and, until it is finished, its state go.
         run_id: names the invocation in the model's card.
-        source: how the data set was named, so that evaluation finds it again.
+        threads: of torch; None leaves torch's own choice. Another number gives other bits.
         on_epoch: told each finished epoch, earlier runs' included.
 
     Returns:
@@ -83,6 +84,13 @@ def train(
     Raises:
         LnbenchError: the loss is no longer finite, or the saved state cannot be read.
     """
+    with torch_threads(threads):
+        return _train(recipe, data, store, run_id, on_epoch)
+
+
+def _train(
+    recipe: Recipe, data: DataSet, store: Store, run_id: str, on_epoch: Callable[[Epoch], None]
+) -> StoredModel:
     arrays = data.arrays("train")
     indices = limited(len(arrays.labels), recipe.data["limit"])
     images, labels = torch.from_numpy(arrays.images[indices]), torch.from_numpy(arrays.labels[indices])
@@ -107,7 +115,7 @@ def train(
         history.append(done)
         _save(folder, network, optimizer, history)
         on_epoch(done)
-    return _publish(recipe, network, history, store, run_id=run_id, source=source)
+    return _publish(recipe, data, network, history, store, run_id)
 
 
 def _train_epoch(
@@ -150,7 +158,7 @@ def _train_epoch(
 
 
 def _publish(
-    recipe: Recipe, network: nn.Module, history: list[Epoch], store: Store, *, run_id: str, source: str
+    recipe: Recipe, data: DataSet, network: nn.Module, history: list[Epoch], store: Store, run_id: str
 ) -> StoredModel:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     weights = weights_hash(state)
@@ -165,7 +173,9 @@ def _publish(
         "how": {
             "run_id": run_id,
             "finished": provenance.now(),
-            "source": source,
+            # How the data set was named, so that evaluation finds it again.
+            "data": provenance.without_home(data.spec),
+            "image_size": data.image_size,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "host": provenance.host(),

@@ -1,0 +1,58 @@
+"""What the commands print: data on stdout, messages and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+output = Console(highlight=False)
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Print a message for people."""
+    if not quiet:
+        messages.print(text, markup=False)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print the one JSON document of a command on stdout."""
+    sys.stdout.write(json.dumps({"schema": 1, **document}, allow_nan=False) + "\n")
+
+
+def print_error(message: str, hint: str, *, as_json: bool) -> None:
+    """Print an error: what, where, what was expected, and what to do."""
+    if as_json:
+        sys.stderr.write(json.dumps({"error": message, "hint": hint}) + "\n")
+        return
+    messages.print(f"[bold red]Error:[/] {_plain(message)}")
+    if hint:
+        messages.print(_plain(hint))
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """Return a bar on stderr that shows nothing unless a person looks at a terminal."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=messages,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

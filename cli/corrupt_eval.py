@@ -1,0 +1,145 @@
+"""`lnbench corrupt-eval`: measure stored networks under growing noise, in every mode that fits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from lnbench_cli import options
+from lnbench_cli.console import print_json, progress_bar, say
+
+from robustbench_ln import provenance
+from robustbench_ln.modes import check_mode
+from robustbench_ln.noise import NoiseSpec, parse_sigmas
+from robustbench_ln.store.store import Store
+from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
+from robustbench_ln.sweep.run import Outcome, run_passes
+from robustbench_ln.sweep.targets import choose_models, pair_with_data
+
+#: Exit code of a sweep in which some cells could not be measured.
+SOME_FAILED = 3
+
+
+def corrupt_eval(
+    noise: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Noise: agn, apn, mbn, ...; may be repeated.")
+    ] = ["agn"],  # noqa: B006 - Typer reads the default and never changes it
+    sigma: Annotated[
+        str, typer.Option(metavar="GRID", help="START:STOP (nine points), START:STOP:STEP, or a comma list.")
+    ] = "0:4",
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only this test-time mode; may be repeated.", show_default="all that fit"
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB", help="Only models whose name matches; may be repeated.", show_default="all"
+        ),
+    ] = None,
+    data: options.Data = None,
+    image_size: options.ImageSize = None,
+    limit: options.Limit = None,
+    clip: Annotated[
+        bool, typer.Option("--clip", help="Clip noisy images to [0, 1]; the paper does not.")
+    ] = False,
+    rescale: Annotated[
+        bool, typer.Option("--rescale", help="Map each channel of the noisy set to the training set's range.")
+    ] = False,
+    space: Annotated[
+        str, typer.Option(metavar="SPACE", help="Add noise to images in [0, 1] (pixel) or standardised ones.")
+    ] = "pixel",
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of the noise and of mode single's groups.")
+    ] = 0,
+    order: Annotated[
+        str, typer.Option(metavar="ORDER", help="Order of the test images: shuffled or class-sorted.")
+    ] = "shuffled",
+    order_seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the shuffled order.")] = 0,
+    vote: Annotated[
+        str, typer.Option(metavar="RULE", help="Rule of the voting modes: majority or mean.")
+    ] = "majority",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Images of a batch in coupled modes.",
+            show_default="each model's training batch",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of torch in each process.")] = 1,
+    results: options.Results = options.DEFAULT_RESULTS,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure every trained model in every test-time mode that fits it, as noise grows.
+
+    Cells that were measured before are not measured again; each is stored as soon as it is done, so a
+    sweep that was cut off goes on where it stopped.
+    """
+    settings = SweepSettings(
+        noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(noise)),  # type: ignore[arg-type]
+        sigmas=parse_sigmas(sigma),
+        modes=tuple(check_mode(name) for name in dict.fromkeys(mode)) if mode else None,
+        seed=seed,
+        order=order,  # type: ignore[arg-type]
+        order_seed=order_seed,
+        vote=vote,  # type: ignore[arg-type]
+        batch_size=batch_size,
+        limit=limit,
+    )
+    store = Store(results)
+    chosen = choose_models(store, model or [])
+    if not dry_run:
+        store.check_writable()
+    passes = plan_cells(pair_with_data(chosen, data, data_dir, image_size), settings)
+    todo = missing(passes, store.cell_ids())
+    planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
+    say(
+        f"{planned} cells from {len(chosen)} models, {planned - left} of them measured already.",
+        quiet=quiet or json,
+    )
+    if dry_run or not left:
+        if json:
+            print_json({"planned": planned, "todo": left, "measured": 0, "failed": 0})
+        elif not left:
+            say("Nothing to measure. Next: lnbench report", quiet=quiet)
+        return
+
+    run_id = provenance.new_run_id()
+    store.publish_run(run_id, provenance.run_record(sys.argv[1:], {"sweep": settings.request()}))
+    with progress_bar(quiet=quiet or json) as bar:
+        task = bar.add_task("measuring", total=left)
+
+        def show(outcome: Outcome) -> None:
+            name = outcome.cell_id.rpartition("-")[0]
+            result = outcome.failure or f"{outcome.correct / outcome.images:.2%} of {outcome.images}"
+            bar.update(task, advance=1, description=f"{name}: {result}")
+            if (bar.disable or outcome.failure) and not json:
+                say(f"{name}: {result}", quiet=quiet and not outcome.failure)
+
+        outcomes = run_passes(
+            store,
+            todo,
+            run_id=run_id,
+            workers=workers or max((os.cpu_count() or 1) // threads, 1),
+            threads=threads,
+            on_outcome=show,
+        )
+    failed = [outcome for outcome in outcomes if outcome.failure]
+    if json:
+        print_json({"planned": planned, "todo": left, "measured": left - len(failed), "failed": len(failed)})
+    else:
+        say(f"Measured {left - len(failed)} cells, {len(failed)} failed. Next: lnbench report", quiet=quiet)
+    if failed:
+        raise typer.Exit(SOME_FAILED)

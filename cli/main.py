@@ -1,0 +1,83 @@
+"""The command `lnbench`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from lnbench_cli.console import print_error, say
+from lnbench_cli.corrupt_eval import corrupt_eval
+from lnbench_cli.report import report
+from lnbench_cli.train import train
+
+from robustbench_ln import __version__
+from robustbench_ln.errors import LnbenchError
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 some cells failed, "
+    "130 or 143 interrupted."
+)
+app = typer.Typer(
+    name="lnbench",
+    no_args_is_help=True,
+    epilog=_EPILOG,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="Example: lnbench train --benchmark mnist --norm localnorm:groups=5 --seed 0 --seed 1")(
+    train
+)
+app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1")(
+    corrupt_eval
+)
+app.command(epilog="Example: lnbench report --results results/reference --out page.html")(report)
+
+
+class Stopped(BaseException):
+    """Ctrl-C or a request to end; not an Exception, so that nothing on the way takes it for an error."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lnbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lnbench(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Measure how image classifiers lose accuracy as noise grows, and what normalization adds."""
+
+
+def main() -> None:
+    """Run the command line; turn what went wrong into a sentence and an exit code."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _stop)
+    try:
+        app()
+    except LnbenchError as error:
+        print_error(error.message, error.hint, as_json="--json" in sys.argv)
+        sys.exit(2)
+    except Stopped as stopped:
+        say("Stopped. What was finished is kept: run the same command again to go on.")
+        sys.exit(128 + stopped.signum)
+
+
+def _stop(signum: int, frame: FrameType | None) -> NoReturn:
+    # A second signal ends the process at once.
+    signal.signal(signum, signal.SIG_DFL)
+    raise Stopped(signum)

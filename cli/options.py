@@ -1,0 +1,52 @@
+"""Options that several commands share, so that each is spelled and explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustbench_ln.data.open import default_data_dir
+
+Results = Annotated[
+    Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
+]
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        envvar="LNBENCH_DATA",
+        default_factory=default_data_dir,
+        show_default="per-user cache",
+        help="Where downloads and decoded images are kept.",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        envvar="LNBENCH_CONFIG",
+        show_default="./benchmarks.yaml, else the built-in one",
+        help="The benchmarks file.",
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="SPEC", help="Another data set: digits, mnist, cifar10 or folder:PATH."),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option("--image-size", min=1, metavar="N", help="Bring the images of a folder to NxN pixels."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no messages.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")]
+
+DEFAULT_RESULTS = Path("results")

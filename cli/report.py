@@ -1,0 +1,36 @@
+"""`lnbench report`: one offline page from all that the store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from lnbench_cli import options
+from lnbench_cli.console import print_json, say
+from robustbench_ln.report.build import build_report
+
+from robustbench_ln.store.store import Store
+
+
+def report(
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The page.", show_default="report.html in the store"
+        ),
+    ] = None,
+    results: options.Results = options.DEFAULT_RESULTS,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the report: curves, modes, confusion matrices, noisy samples, coverage and provenance.
+
+    The page is one file that loads nothing from anywhere. Without new results it is left as it is.
+    """
+    built = build_report(Store(results), out, data_dir=data_dir)
+    if json:
+        print_json({"path": str(built.path), "rebuilt": built.rebuilt})
+    else:
+        say(f"{'Wrote' if built.rebuilt else 'Up to date:'} {built.path}", quiet=quiet)

@@ -1,0 +1,133 @@
+"""`lnbench train`: train the networks of a benchmark that are not in the store."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from lnbench_cli import options
+from lnbench_cli.console import print_json, progress_bar, say
+
+from robustbench_ln import provenance
+from robustbench_ln.benchmarks import find_benchmark, find_config, load_benchmarks
+from robustbench_ln.data.open import open_data
+from robustbench_ln.norms.registry import parse_norm
+from robustbench_ln.store.store import Store
+from robustbench_ln.training.recipe import Recipe, plan_recipes
+from robustbench_ln.training.run import look_up, train_missing
+
+if TYPE_CHECKING:
+    from robustbench_ln.training.loop import Epoch
+
+
+def train(
+    benchmark: Annotated[
+        str, typer.Option("--benchmark", "-b", metavar="NAME", help="What to train.")
+    ] = "digits",
+    norm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:OPTION=NUMBER,...]",
+            help="Only this norm, such as localnorm:groups=5; may be repeated.",
+            show_default="all of the benchmark",
+        ),
+    ] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=0, metavar="N", help="Train with this seed; may be repeated.", show_default="the benchmark's"
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Another number of epochs.", show_default="the benchmark's"),
+    ] = None,
+    data: options.Data = None,
+    image_size: options.ImageSize = None,
+    limit: options.Limit = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Threads of torch.", show_default="torch's choice")
+    ] = None,
+    results: options.Results = options.DEFAULT_RESULTS,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    config: options.Config = None,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the networks of a benchmark, one for each norm and seed.
+
+    A network that was trained before is not trained again; a training that was cut off goes on where it
+    stopped, with the same result as if it had not been.
+    """
+    store = Store(results)
+    declared = find_benchmark(load_benchmarks(find_config(config)), benchmark)
+    norms = dict(parse_norm(text) for text in norm) if norm else None
+    if not dry_run:
+        store.check_writable()
+    data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)
+    recipes = plan_recipes(
+        benchmark,
+        declared,
+        data_set,
+        norms=norms,
+        seeds=tuple(dict.fromkeys(seed)) if seed else None,
+        epochs=epochs,
+        limit=limit,
+    )
+    asked = look_up(recipes, store)
+    missing = [one.recipe for one in asked if one.model is None]
+    if dry_run:
+        for recipe in missing:
+            say(
+                f"Would train {recipe.label} ({recipe.train.epochs} epochs of {recipe.data['name']}).",
+                quiet=quiet,
+            )
+        if json:
+            print_json({"asked": len(asked), "missing": [recipe.label for recipe in missing]})
+        say(f"{len(asked) - len(missing)} of {len(asked)} models are trained already.", quiet=quiet)
+        return
+
+    run_id = provenance.new_run_id()
+    if missing:
+        store.publish_run(
+            run_id, provenance.run_record(sys.argv[1:], {"train": [one.card() for one in missing]})
+        )
+    with progress_bar(quiet=quiet or json) as bar:
+        task = bar.add_task("training", total=sum(recipe.train.epochs for recipe in missing))
+
+        def show(recipe: Recipe, epoch: Epoch) -> None:
+            progress = f"{recipe.label}: epoch {epoch.epoch}/{recipe.train.epochs}"
+            line = f"{progress}, test accuracy {epoch.test_accuracy:.2%}"
+            bar.update(task, advance=1, description=line)
+            if bar.disable and not json:
+                say(f"{line}, loss {epoch.loss:.4f}, {epoch.seconds:.1f} s", quiet=quiet)
+
+        models = train_missing(asked, data_set, store, run_id=run_id, threads=threads, on_epoch=show)
+    trained = {recipe.id for recipe in missing}
+    if json:
+        print_json(
+            {
+                "models": [
+                    {
+                        "id": model.id,
+                        "norm": model.card["recipe"]["norm"],
+                        "trained_now": model.card["recipe_id"] in trained,
+                        "test_accuracy": model.card["test_accuracy"],
+                        "home_mode": model.card["home_mode"],
+                        "parameters": model.card["parameters"],
+                    }
+                    for model in models
+                ]
+            }
+        )
+        return
+    for model in models:
+        state = "trained" if model.card["recipe_id"] in trained else "already trained"
+        say(
+            f"{state}: {model.id}  clean test accuracy {model.card['test_accuracy']:.2%} "
+            f"in mode {model.card['home_mode']}",
+            quiet=quiet,
+        )
+    say("Next: lnbench corrupt-eval --noise agn --sigma 0:4", quiet=quiet)

@@ -1,0 +1,1 @@
+"""Training: plan which networks are asked for, train those that are missing."""

@@ -1,0 +1,173 @@
+"""Kills, interruptions and other ways of splitting the work leave the same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+LNBENCH_TRAIN = ("train", "--norm", "localnorm", "--epochs", "4", "--limit", "400", "--threads", "1")
+SWEEP = ("corrupt-eval", "--sigma", "0,1,2", "--limit", "203")
+
+
+def start(environment: dict[str, str], cwd: Path, *arguments: str) -> subprocess.Popen[str]:
+    import sys
+    from shutil import which
+
+    program = which("lnbench", path=str(Path(sys.executable).parent))
+    assert program
+    return subprocess.Popen(
+        [program, *arguments],
+        cwd=cwd,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"'{text}' was never said")
+
+
+def cell_bytes(folder: Path) -> dict[str, bytes]:
+    paths = [
+        path
+        for name in ("record.json", "arrays.npz")
+        for path in (folder / "results/cells").glob(f"*/{name}")
+    ]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, environment, lnbench):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert lnbench(*LNBENCH_TRAIN, cwd=whole).returncode == 0
+    process = start(environment, killed, *LNBENCH_TRAIN)
+    wait_for(process, "epoch 2/4")
+    process.kill()
+    process.communicate()
+    assert lnbench("train", "--dry-run", *LNBENCH_TRAIN[1:], cwd=killed).returncode == 0
+    assert [path for path in (killed / "results/models").iterdir() if path.name[0] != "."] == []
+    done = lnbench(*LNBENCH_TRAIN, cwd=killed)
+    assert done.returncode == 0, done.stderr
+    names = [
+        sorted(path.name for path in (folder / "results/models").iterdir()) for folder in (whole, killed)
+    ]
+    assert names[0] == names[1]
+    assert len(names[0]) == 1
+    weights = [folder / "results/models" / names[0][0] / "weights.safetensors" for folder in (whole, killed)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    again = lnbench(*LNBENCH_TRAIN, cwd=killed)
+    assert "already trained" in again.stderr
+
+
+@pytest.fixture(scope="module")
+def swept(trained, lnbench, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("swept")
+    shutil.copytree(trained / "results", folder / "results")
+    done = lnbench(*SWEEP, "--workers", "1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert len(cell_bytes(folder)) == 2 * 27
+    return folder
+
+
+@pytest.fixture
+def fresh(trained, tmp_path) -> Path:
+    shutil.copytree(trained / "results", tmp_path / "results")
+    return tmp_path
+
+
+def test_two_workers_give_the_same_bytes_as_one(swept, fresh, lnbench):
+    assert lnbench(*SWEEP, "--workers", "2", cwd=fresh).returncode == 0
+    assert cell_bytes(fresh) == cell_bytes(swept)
+
+
+def test_two_halves_in_another_order_give_the_same_bytes(swept, fresh, lnbench):
+    rest = SWEEP[3:]
+    assert (
+        lnbench(
+            "corrupt-eval", "--sigma", "2,0", "--mode", "voting", "--mode", "frozen", *rest, cwd=fresh
+        ).returncode
+        == 0
+    )
+    half = len(cell_bytes(fresh))
+    assert 0 < half < 2 * 27
+    assert lnbench("corrupt-eval", "--sigma", "2,1,0", *rest, "--workers", "1", cwd=fresh).returncode == 0
+    assert cell_bytes(fresh) == cell_bytes(swept)
+
+
+def test_a_killed_sweep_goes_on_to_the_same_bytes(swept, fresh, environment, lnbench):
+    process = start(environment, fresh, *SWEEP, "--workers", "1")
+    wait_for(process, "-agn-0:")
+    process.kill()
+    process.communicate()
+    kept = cell_bytes(fresh)
+    assert len(kept) < 2 * 27
+    assert lnbench(*SWEEP, cwd=fresh).returncode == 0
+    assert cell_bytes(fresh) == cell_bytes(swept)
+    assert kept.items() <= cell_bytes(fresh).items()
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_sweep_says_how_to_go_on(signum, code, fresh, environment):
+    process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4", "--workers", "2")
+    wait_for(process, "-agn-0:")
+    process.send_signal(signum)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code, said
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+
+
+def test_workers_end_with_a_killed_parent(fresh, environment):
+    process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4", "--workers", "2")
+    wait_for(process, "-agn-")
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        running = [path for path in Path("/proc").glob("[0-9]*") if works_in(path, fresh)]
+        if not running:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"still running: {running}")
+
+
+def works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").resolve() == folder.resolve()
+    except OSError:
+        return False
+
+
+def test_a_network_that_overflows_is_a_recorded_failure_and_the_others_are_measured(fresh, lnbench):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from robustbench_ln.models.weights import weights_hash
+
+    (folder,) = (fresh / "results/models").glob("*localnorm*")
+    state = load_file(folder / "weights.safetensors")
+    state["classifier.7.bias"] = torch.full_like(state["classifier.7.bias"], float("nan"))
+    save_file(state, folder / "weights.safetensors")
+    card = json.loads((folder / "model.json").read_text())
+    card["weights"] = weights_hash(state)
+    (folder / "model.json").write_text(json.dumps(card))
+    done = lnbench("corrupt-eval", "--sigma", "0", "--limit", "60", cwd=fresh)
+    assert done.returncode == 3
+    assert "not finite" in done.stderr
+    assert len(list((fresh / "results/cells").iterdir())) == 5
+    failures = sorted((fresh / "results/failures").iterdir())
+    assert len(failures) == 4
+    assert "not finite" in json.loads(failures[0].read_text())["reason"]

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from robustbench_ln import LnbenchError
+from robustbench_ln.data.dataset import DataInfo, DataSet, SplitInfo
+from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.store.store import StoredModel
+from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
+
+NORM_OPTIONS = {"localnorm": {"groups": 5, "eps": 1e-5}}
+
+
+def stored(norm: str = "localnorm", name: str = "m", batch: int = 50) -> StoredModel:
+    card = {
+        "recipe": {
+            "benchmark": "b",
+            "network": "mnist-net",
+            "norm": norm,
+            "norm_options": NORM_OPTIONS.get(norm, {}),
+            "image_shape": [1, 28, 28],
+            "classes": 10,
+            "preprocessing": {"mean": [0.0], "std": [1.0]},
+            "train": {"batch_size": batch},
+            "seed": 0,
+        }
+    }
+    return StoredModel(f"{name}-{norm}", Path(name), card)
+
+
+def data(checksum: str = "c", folder: str = "d") -> DataSet:
+    split = SplitInfo(497, checksum, (0,), (255,))
+    info = DataInfo("digits", (1, 28, 28), tuple("0123456789"), {"train": split, "test": split})
+    return DataSet(info, Path(folder), "digits", None)
+
+
+def settings(**changes) -> SweepSettings:
+    base = SweepSettings((NoiseSpec("agn"),), ("0", "1"))
+    return replace(base, **changes)
+
+
+def ids(models=None, on=None, **changes) -> dict[tuple[str, str, str, str], str]:
+    planned = plan_cells([(model, on or data()) for model in models or [stored()]], settings(**changes))
+    return {
+        (cell.model.id, cell.layout.mode, one.noise.name, one.sigma): cell.id
+        for one in planned
+        for cell in one.cells
+    }
+
+
+def test_a_plan_holds_every_network_mode_noise_and_sigma_once():
+    models = [stored("localnorm"), stored("batchnorm"), stored("switchnorm"), stored("groupnorm")]
+    planned = ids(models, noises=(NoiseSpec("agn"), NoiseSpec("mbn")))
+    assert len(planned) == len(set(planned.values())) == (4 + 3 + 2 + 1) * 2 * 2
+
+
+def test_names_start_with_what_people_look_for():
+    assert all(
+        cell.startswith(f"localnorm-{mode}-agn-{sigma}-") for (_, mode, _, sigma), cell in ids().items()
+    )
+
+
+def test_the_same_question_has_the_same_names_in_another_order():
+    models = [stored("localnorm"), stored("batchnorm")]
+    assert ids(models) == ids(models[::-1], sigmas=("1", "0"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"limit": 100},
+        {"noises": (NoiseSpec("agn", clip=True),)},
+        {"noises": (NoiseSpec("agn", rescale=True),)},
+        {"noises": (NoiseSpec("agn", space="standardised"),)},
+    ],
+)
+def test_what_changes_every_number_changes_every_name(change):
+    assert not set(ids().values()) & set(ids(**change).values())
+
+
+@pytest.mark.parametrize("change", [{"order": "class-sorted"}, {"order_seed": 1}, {"batch_size": 100}])
+def test_order_and_batch_change_the_names_of_coupled_modes_alone(change):
+    models = [stored("localnorm"), stored("batchnorm"), stored("switchnorm")]
+    before, after = ids(models), ids(models, **change)
+    changed = {(key[0], key[1]) for key in before if before[key] != after[key]}
+    assert changed == {
+        ("m-localnorm", "batch"),
+        ("m-localnorm", "voting"),
+        ("m-batchnorm", "batch"),
+        ("m-switchnorm", "batch"),
+    }
+
+
+def test_the_vote_rule_changes_the_names_of_voting_modes_alone():
+    before, after = ids(), ids(vote="mean")
+    assert {key[1] for key in before if before[key] != after[key]} == {"single-voting", "voting"}
+
+
+def test_a_limit_beyond_the_data_is_no_limit_and_class_order_has_no_seed():
+    assert ids(limit=497) == ids(limit=5000) == ids()
+    assert ids(order="class-sorted", order_seed=1) == ids(order="class-sorted", order_seed=2)
+
+
+def test_where_data_lie_does_not_change_a_name_but_their_content_does():
+    assert ids(on=data(folder="elsewhere")) == ids()
+    assert not set(ids(on=data(checksum="other")).values()) & set(ids().values())
+
+
+def test_other_weights_have_other_names():
+    assert not set(ids([stored(name="m")]).values()) & set(ids([stored(name="n")]).values())
+
+
+def test_all_networks_share_one_noisy_pass_a_sigma():
+    models = [stored("localnorm"), stored("batchnorm")]
+    passes = plan_cells([(model, data()) for model in models], settings())
+    assert [(one.sigma, len(one.cells)) for one in passes] == [("0", 7), ("1", 7)]
+
+
+def test_networks_with_other_preprocessing_share_pixel_noise_but_not_standardised_noise():
+    other = stored("batchnorm")
+    card = copy.deepcopy(other.card)
+    card["recipe"]["preprocessing"] = {"mean": [0.5], "std": [0.25]}
+    models = [stored("localnorm"), StoredModel(other.id, other.folder, card)]
+    pairs = [(model, data()) for model in models]
+    assert len(plan_cells(pairs, settings(sigmas=("1",)))) == 1
+    standardised = (NoiseSpec("agn", space="standardised"),)
+    assert len(plan_cells(pairs, settings(sigmas=("1",), noises=standardised))) == 2
+
+
+def test_finished_cells_are_not_missing():
+    passes = plan_cells([(stored(), data())], settings())
+    names = [cell.id for one in passes for cell in one.cells]
+    left = missing(passes, set(names[:5]))
+    assert [cell.id for one in left for cell in one.cells] == names[5:]
+    assert missing(passes, set(names)) == []
+
+
+def test_coupled_cells_say_what_couples_them_and_others_do_not():
+    for one in plan_cells([(stored(), data())], settings()):
+        for cell in one.cells:
+            expected = {
+                "batch": {"batch_size": 50, "set_size": 10, "order": "shuffled", "order_seed": 0},
+                "voting": {"batch_size": 50, "set_size": 10, "order": "shuffled", "order_seed": 0},
+            }.get(cell.layout.mode)
+            assert cell.identity["coupling"] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"batch_size": 7}, "7 images"),
+        ({"modes": ("frozen",)}, "fits none"),
+        ({"batch_size": 0}, "--batch-size 0"),
+        ({"limit": 0}, "--limit 0"),
+        ({"order": "random"}, "order 'random'"),
+        ({"vote": "plurality"}, "vote rule 'plurality'"),
+        ({"noises": (NoiseSpec("mbn"),), "sigmas": ("2",)}, "too large"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_an_error(change, text):
+    with pytest.raises(LnbenchError, match=text):
+        ids(**change)
+
+
+def test_data_of_another_shape_are_an_error():
+    wide = replace(data(), info=replace(data().info, shape=(3, 28, 28)))
+    with pytest.raises(LnbenchError, match=r"\(1, 28, 28\).*\(3, 28, 28\)"):
+        ids(on=wide)
+
+
+def test_planning_imports_no_torch():
+    script = "import sys, robustbench_ln.sweep.plan, robustbench_ln.sweep.run; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from robustbench_ln import LnbenchError
+from robustbench_ln.benchmarks import find_config, load_benchmarks
+from robustbench_ln.data.open import open_data
+from robustbench_ln.models.weights import load_network, weights_hash
+from robustbench_ln.store.store import Store
+from robustbench_ln.training.loop import train
+from robustbench_ln.training.recipe import Recipe, plan_recipes
+from robustbench_ln.training.run import look_up, train_missing
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return open_data("digits", tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def recipes(digits) -> dict[str, Recipe]:
+    declared = load_benchmarks(find_config(None))["digits"]
+    planned = plan_recipes("digits", declared, digits, epochs=3, limit=160)
+    return {recipe.norm: recipe for recipe in planned}
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "switchnorm", "localnorm"])
+def test_a_training_cut_off_after_any_epoch_ends_with_the_same_bits(norm, recipes, digits, tmp_path):
+    whole = train(recipes[norm], digits, Store(tmp_path / "whole"), run_id="r", threads=1)
+    store = Store(tmp_path / "cut")
+    for last in (1, 2):
+
+        def stop(epoch, last=last):
+            if epoch.epoch == last:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train(recipes[norm], digits, store, run_id="r", threads=1, on_epoch=stop)
+        assert store.models() == []
+    seen: list[int] = []
+    resumed = train(
+        recipes[norm], digits, store, run_id="r", threads=1, on_epoch=lambda epoch: seen.append(epoch.epoch)
+    )
+    assert seen == [1, 2, 3]
+    assert resumed.id == whole.id
+    assert resumed.weights.read_bytes() == whole.weights.read_bytes()
+    columns = ["epoch", "learning_rate", "loss", "train_accuracy", "test_accuracy"]
+    histories = [pd.read_csv(model.folder / "history.csv")[columns] for model in (whole, resumed)]
+    pd.testing.assert_frame_equal(*histories)
+    assert not store.training_folder(recipes[norm].id).exists()
+
+
+def test_the_card_tells_what_was_trained(recipes, digits, tmp_path):
+    recipe = recipes["localnorm"]
+    model = train(recipe, digits, Store(tmp_path), run_id="the-run", threads=1)
+    label, recipe_id, weights = model.id.split(".")
+    assert (label, recipe_id) == ("digits-localnorm-s0", recipe.id)
+    state = load_file(model.weights)
+    assert weights == model.card["weights"] == weights_hash(state)
+    assert model.card["parameters"] == sum(tensor.numel() for tensor in state.values())
+    assert model.card["how"]["run_id"] == "the-run"
+    assert model.card["how"]["data"] == "digits"
+    assert model.card["recipe"]["train"]["epochs"] == 3
+    assert 0.1 < model.card["test_accuracy"] <= 1
+
+
+def test_the_stored_test_accuracy_is_that_of_the_loaded_network(recipes, digits, tmp_path):
+    model = train(recipes["batchnorm"], digits, Store(tmp_path), run_id="r", threads=1)
+    network, test = load_network(model), digits.arrays("test")
+    with torch.no_grad():
+        logits = network(torch.from_numpy(np.array(test.images)).float() / 255)
+    accuracy = (logits.argmax(1).numpy() == test.labels).mean()
+    assert model.card["test_accuracy"] == pytest.approx(accuracy, abs=1e-12)
+
+
+def test_the_learning_rate_falls_by_its_decay(recipes, digits, tmp_path):
+    model = train(recipes["localnorm"], digits, Store(tmp_path), run_id="r", threads=1)
+    rates = pd.read_csv(model.folder / "history.csv")["learning_rate"].tolist()
+    assert rates == pytest.approx([1e-3, 1e-3 * 0.9, 1e-3 * 0.81])
+
+
+def test_training_touches_no_global_state(recipes, digits, tmp_path):
+    torch.manual_seed(5)
+    threads, torch_state, numpy_state = torch.get_num_threads(), torch.get_rng_state(), numpy_global_state()
+    train(recipes["batchnorm"], digits, Store(tmp_path), run_id="r", threads=threads + 1)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert (numpy_global_state() == numpy_state).all()
+    assert torch.get_num_threads() == threads
+
+
+def numpy_global_state() -> np.ndarray:
+    return np.array(np.random.get_state()[1])  # noqa: NPY002 - the global state is what is looked at
+
+
+def test_seeds_give_different_networks(recipes, digits, tmp_path):
+    store = Store(tmp_path)
+    models = [
+        train(replace(recipes["localnorm"], seed=seed), digits, store, run_id="r", threads=1)
+        for seed in (0, 1)
+    ]
+    assert models[0].card["weights"] != models[1].card["weights"]
+    assert models[0].card["recipe_id"] != models[1].card["recipe_id"]
+
+
+def test_a_trained_recipe_is_not_trained_again(recipes, digits, tmp_path):
+    store, recipe = Store(tmp_path), recipes["localnorm"]
+    (first,) = train_missing(look_up([recipe], store), digits, store, run_id="a", threads=1)
+    (found,) = look_up([recipe], store)
+    assert found.model == first
+
+    def never(recipe, epoch):
+        raise AssertionError("trained again")
+
+    assert train_missing([found], digits, store, run_id="b", on_epoch=never) == [first]
+
+
+def test_a_loss_that_is_not_finite_is_an_error_and_publishes_nothing(recipes, digits, tmp_path):
+    recipe = recipes["localnorm"]
+    wild = replace(recipe, train=recipe.train.model_copy(update={"learning_rate": 1e30}))
+    with pytest.raises(LnbenchError, match="diverged"):
+        train(wild, digits, Store(tmp_path), run_id="r", threads=1)
+    assert Store(tmp_path).models() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04"])
+def test_a_broken_saved_state_is_named_and_kept(content, recipes, digits, tmp_path):
+    store, recipe = Store(tmp_path), recipes["localnorm"]
+    path = store.training_folder(recipe.id) / "state.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(LnbenchError, match=r"state\.pt"):
+        train(recipe, digits, store, run_id="r", threads=1)
+    assert path.read_bytes() == content
+
+
+def test_a_saved_state_with_code_in_it_is_refused_and_does_not_run(recipes, digits, tmp_path):
+    store, recipe = Store(tmp_path), recipes["localnorm"]
+    path = store.training_folder(recipe.id) / "state.pt"
+    path.parent.mkdir(parents=True)
+    torch.save({"network": Payload(tmp_path / "ran")}, path)
+    with pytest.raises(LnbenchError, match=r"state\.pt"):
+        train(recipe, digits, store, run_id="r", threads=1)
+    assert not (tmp_path / "ran").exists()
+
+
+class Payload:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return (Path.touch, (self.target,))
+
+
+def test_the_hash_of_weights_sees_names_types_shapes_and_values():
+    base = {"a": torch.zeros(2, 3), "b": torch.ones(4)}
+    same = {"b": torch.ones(4), "a": torch.zeros(3, 2).t().contiguous()}
+    assert weights_hash(base) == weights_hash(same)
+    others = [
+        {"a": torch.zeros(2, 3), "c": torch.ones(4)},
+        {"a": torch.zeros(3, 2), "b": torch.ones(4)},
+        {"a": torch.zeros(2, 3), "b": torch.ones(4, dtype=torch.float64)},
+        {"a": torch.zeros(2, 3), "b": torch.tensor([1, 1, 1, 1 + 1e-7])},
+        {"a": torch.full((2, 3), -0.0), "b": torch.ones(4)},
+    ]
+    assert len({weights_hash(base), *(weights_hash(other) for other in others)}) == 6
