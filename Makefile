@@ -4,14 +4,14 @@ BIN := $(VENV)/bin
 # One thread for each of the test workers: more than the cores have only slows both down.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help install demo test test-realdata lint format readme clean
+.PHONY: help install demo test test-realdata lint format docs clean
 
 help:
 	@echo "make demo           train, sweep and report on the embedded data set, in results/"
 	@echo "make test           all tests, without network"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
 	@echo "make lint           formatting, lint and types"
-	@echo "make readme         write the README's table and picture from results/reference"
+	@echo "make docs           write the tables generated from code and results/reference"
 
 install: $(VENV)/.installed
 
@@ -41,8 +41,8 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-readme: install
-	$(BIN)/python docs/write_readme.py
+docs: install
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,8 +7,6 @@ import sys
 from typing import Annotated
 
 import typer
-from lnbench_cli import options
-from lnbench_cli.console import print_json, progress_bar, say
 
 from robustbench_ln import provenance
 from robustbench_ln.modes import check_mode
@@ -17,6 +15,9 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
+
+from . import options
+from .console import print_json, progress_bar, say
 
 #: Exit code of a sweep in which some cells could not be measured.
 SOME_FAILED = 3

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-from lnbench_cli.console import print_error, say
-from lnbench_cli.corrupt_eval import corrupt_eval
-from lnbench_cli.report import report
-from lnbench_cli.train import train
 
 from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
+
+from .console import print_error, say
+from .corrupt_eval import corrupt_eval
+from .report import report
+from .train import train
 
 _EPILOG = (
     "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 some cells failed, "
@@ -35,6 +37,18 @@ app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --
     corrupt_eval
 )
 app.command(epilog="Example: lnbench report --results results/reference --out page.html")(report)
+
+
+#: States of the machine that a user can mend; any other OSError is a defect and shows its traceback.
+_MACHINE_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+)
 
 
 class Stopped(BaseException):
@@ -71,6 +85,16 @@ def main() -> None:
         app()
     except LnbenchError as error:
         print_error(error.message, error.hint, as_json="--json" in sys.argv)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        where = f" '{error.filename}'" if error.filename else ""
+        print_error(
+            f"{error.strerror}{where}.",
+            "What was finished is kept: make room or choose another folder, then run the same command again.",
+            as_json="--json" in sys.argv,
+        )
         sys.exit(2)
     except Stopped as stopped:
         say("Stopped. What was finished is kept: run the same command again to go on.")

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from lnbench_cli import options
-from lnbench_cli.console import print_json, say
-from robustbench_ln.report.build import build_report
 
+from robustbench_ln.report.build import build_report
 from robustbench_ln.store.store import Store
+
+from . import options
+from .console import print_json, say
 
 
 def report(

@@ -6,8 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from lnbench_cli import options
-from lnbench_cli.console import print_json, progress_bar, say
 
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks import find_benchmark, find_config, load_benchmarks
@@ -16,6 +14,9 @@ from robustbench_ln.norms.registry import parse_norm
 from robustbench_ln.store.store import Store
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 from robustbench_ln.training.run import look_up, train_missing
+
+from . import options
+from .console import print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from robustbench_ln.training.loop import Epoch

@@ -137,16 +137,14 @@ def _compose(path: Path) -> yaml.Node:
 
 def _refuse_aliases_and_duplicates(path: Path, node: yaml.Node, seen: set[int]) -> None:
     if id(node) in seen:
-        raise LnbenchError(
-            f"{path}:{node.start_mark.line + 1}: an alias points here.", "Write the values out."
-        )
+        raise LnbenchError(f"{path}:{_start(node)}: an alias points here.", "Write the values out.")
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
             if key.value in keys:
                 raise LnbenchError(
-                    f"{path}:{key.start_mark.line + 1}: the key '{key.value}' stands here a second time.",
+                    f"{path}:{_start(key)}: the key '{key.value}' stands here a second time.",
                     "Keep one of them.",
                 )
             keys.add(key.value)
@@ -170,19 +168,23 @@ def _check_names(path: Path, root: yaml.Node, name: str, benchmark: Benchmark) -
 
 def _line(node: yaml.Node, location: tuple[Any, ...]) -> int:
     """Return the line of the deepest part of a location that the file has."""
-    line = node.start_mark.line + 1
+    line = _start(node)
     for part in location:
         if isinstance(node, yaml.MappingNode):
             pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
             if pair is None:
                 return line
-            line, node = pair[0].start_mark.line + 1, pair[1]
+            line, node = _start(pair[0]), pair[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
-            line = node.start_mark.line + 1
+            line = _start(node)
         else:
             return line
     return line
+
+
+def _start(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
 
 
 def _reason(error: Any) -> str:
@@ -197,7 +199,7 @@ def _known_keys(kind: str, location: tuple[Any, ...]) -> str:
     if kind != "extra_forbidden":
         return ""
     fields = TrainSettings.model_fields if location[0] == "train" else Benchmark.model_fields
-    return UnknownNameError("key", str(location[-1]), fields).args[0].partition(". ")[2]
+    return str(UnknownNameError("key", str(location[-1]), fields)).partition(". ")[2]
 
 
 def _yaml_error(path: Path, error: yaml.YAMLError) -> LnbenchError:

@@ -19,6 +19,10 @@ class LnbenchError(ValueError):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[LnbenchError], tuple[str, str]]:
+        """Travel between processes as message and hint, whatever a subclass is built from."""
+        return LnbenchError, (self.message, self.hint)
+
 
 class UnknownNameError(LnbenchError):
     """A name that no registry holds, with the nearest known name."""

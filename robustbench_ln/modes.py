@@ -44,8 +44,8 @@ class Layout:
         images: number of different images in a batch.
         copies: number of consecutive rows that an image takes; their predictions vote.
         set_size: S, rows that share statistics; None where the layers use their own behaviour.
-        coupled: whether other test images enter an image's statistics. A coupled mode needs every batch
-            full, so the last one is filled by wrapping round; fillers are not counted.
+        coupled: whether other test images decide on an image's statistics or group. A coupled mode needs
+            every batch full, so the last one is filled by wrapping round; fillers are not counted.
     """
 
     mode: str
@@ -120,8 +120,8 @@ def lay_out(mode: str, norm: str, groups: int, batch_size: int) -> Layout:
         )
     size = batch_size // groups
     if mode == "voting":
-        return Layout(mode, groups, images=size, copies=groups, set_size=size, coupled=size > 1)
-    return Layout(mode, groups, images=batch_size, copies=1, set_size=size, coupled=size > 1)
+        return Layout(mode, groups, images=size, copies=groups, set_size=size, coupled=True)
+    return Layout(mode, groups, images=batch_size, copies=1, set_size=size, coupled=True)
 
 
 def count_votes(logits: npt.NDArray[np.float32], copies: int, vote: Vote) -> IntArray:

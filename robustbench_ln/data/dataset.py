@@ -153,8 +153,8 @@ def limited(images: int, limit: int | None) -> npt.NDArray[np.int64]:
 def _split_info(arrays: Arrays) -> SplitInfo:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((arrays.images.shape, arrays.images.dtype.str)).encode())
-    digest.update(np.ascontiguousarray(arrays.images))
-    digest.update(np.ascontiguousarray(arrays.labels.astype("<i8")))
+    digest.update(np.ascontiguousarray(arrays.images).data)
+    digest.update(arrays.labels.astype("<i8").tobytes())
     low, high = arrays.images.min((0, 2, 3)), arrays.images.max((0, 2, 3))
     return SplitInfo(
         len(arrays.labels), digest.hexdigest(), tuple(int(v) for v in low), tuple(int(v) for v in high)

@@ -92,10 +92,10 @@ def _listed(root: Path) -> dict[str, dict[str, list[Path]]]:
         raise LnbenchError(
             f"Data folder '{root}' has {len(files['train'])} class(es), 2 or more are needed.", _LAYOUT
         )
-    for split, by_class in files.items():
+    for folder_name, by_class in files.items():
         empty = [name for name, paths in by_class.items() if not paths]
         if empty:
-            raise LnbenchError(f"Data folder '{root / split / empty[0]}' has no image.", _LAYOUT)
+            raise LnbenchError(f"Data folder '{root / folder_name / empty[0]}' has no image.", _LAYOUT)
     return files
 
 

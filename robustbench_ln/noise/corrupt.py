@@ -115,7 +115,7 @@ class NoiseSpec:
         _, channels, height, width = images.shape
         random = draw(noise.kind, seed, noise.name, indices, (channels, height, width))
         noisy = noise.apply(images, sigma_value(noise, sigma), random)
-        return np.clip(noisy, 0, 1) if self.clip else noisy
+        return noisy.clip(0, 1) if self.clip else noisy
 
 
 def rescale_channels(images: FloatArray, observed: FloatArray, wanted: FloatArray) -> FloatArray:

@@ -25,8 +25,8 @@ class BatchNorm2d(SetNorm, nn.BatchNorm2d):
         Ioffe & Szegedy 2015; dynamic statistics as in Fig. 4 of arXiv 1902.06550.
     """
 
-    weight: Tensor
-    bias: Tensor
+    weight: nn.Parameter
+    bias: nn.Parameter
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum)

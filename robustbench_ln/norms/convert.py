@@ -93,10 +93,11 @@ def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, A
         raise LnbenchError(f"Layer '{name}' has no gamma and beta to carry over (affine=False).")
     kept = {"eps": old.eps} if "eps" in find_norm(norm).options else {}
     new = build_norm(norm, old.num_features, {**kept, **options})
+    # Gamma and beta, (C,), broadcast into every group, (K, C).
+    names = ["weight", "bias"]
+    if hasattr(new, "running_mean") and old.running_mean is not None:
+        names += ["running_mean", "running_var"]
     with torch.no_grad():
-        new.weight.copy_(old.weight)  # type: ignore[operator, union-attr]
-        new.bias.copy_(old.bias)  # type: ignore[operator, union-attr]
-        if hasattr(new, "running_mean") and new.running_mean is not None and old.running_mean is not None:
-            new.running_mean.copy_(old.running_mean)  # type: ignore[operator, union-attr]
-            new.running_var.copy_(old.running_var)  # type: ignore[operator, union-attr]
+        for attribute in names:
+            getattr(new, attribute).copy_(getattr(old, attribute))
     return new.to(old.weight.device, old.weight.dtype).train(old.training)

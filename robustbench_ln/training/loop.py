@@ -137,12 +137,12 @@ def _train_epoch(
     batches = len(labels) // settings.batch_size
     loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.int64)
     mean, std = (torch.tensor(recipe.preprocessing[key]).reshape(1, -1, 1, 1) for key in ("mean", "std"))
-    for batch in order[: batches * settings.batch_size].split(settings.batch_size):
+    for batch in torch.split(order[: batches * settings.batch_size], settings.batch_size):
         pixels = (images[batch].float() / 255 - mean) / std
         logits = network(pixels)
         loss = F.cross_entropy(logits, labels[batch])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         loss_sum += loss.detach()
         correct += (logits.detach().argmax(1) == labels[batch]).sum()

@@ -90,7 +90,7 @@ def plan_recipes(
             "Use more images or a smaller batch_size in the benchmark.",
         )
     channels = data.info.shape[0]
-    recipes = []
+    recipes: list[Recipe] = []
     for norm, options in (norms or benchmark.norms).items():
         resolved = resolve_options(norm, {**benchmark.norms.get(norm, {}), **options})
         groups = resolved["groups"] if norm == "localnorm" else 1

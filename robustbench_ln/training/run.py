@@ -64,6 +64,9 @@ def train_missing(
             continue
         from robustbench_ln.training.loop import train
 
+        def tell(epoch: Epoch, recipe: Recipe = one.recipe) -> None:
+            on_epoch(recipe, epoch)
+
         models.append(
             train(
                 one.recipe,
@@ -71,7 +74,7 @@ def train_missing(
                 store,
                 run_id=run_id,
                 threads=threads,
-                on_epoch=lambda epoch, recipe=one.recipe: on_epoch(recipe, epoch),
+                on_epoch=tell,
             )
         )
     return models

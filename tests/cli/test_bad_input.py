@@ -125,8 +125,9 @@ def test_a_malformed_benchmarks_file_is_named_with_its_line(text, line, tmp_path
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("damage", ["truncate", "garbage", "remove", "swap"])
-def test_a_damaged_checkpoint_is_named(damage, trained, tmp_path, lnbench):
+def test_a_damaged_checkpoint_is_named(damage, workers, trained, tmp_path, lnbench):
     shutil.copytree(trained / "results", tmp_path / "results")
     first, second = Store(tmp_path / "results").models()[:2]
     weights = first.weights
@@ -138,7 +139,7 @@ def test_a_damaged_checkpoint_is_named(damage, trained, tmp_path, lnbench):
         weights.unlink()
     else:
         shutil.copy(second.weights, weights)
-    done = lnbench(EVAL, "--sigma", "0", "--workers", "1", cwd=tmp_path)
+    done = lnbench(EVAL, "--sigma", "0,1", "--workers", workers, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert str(weights.relative_to(tmp_path)) in done.stderr
     assert "lnbench train" in done.stderr

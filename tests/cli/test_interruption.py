@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,11 +18,8 @@ SWEEP = ("corrupt-eval", "--sigma", "0,1,2", "--limit", "203")
 
 
 def start(environment: dict[str, str], cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    import sys
-    from shutil import which
 
-    program = which("lnbench", path=str(Path(sys.executable).parent))
-    assert program
+    program = str(Path(sys.executable).parent / "lnbench")
     return subprocess.Popen(
         [program, *arguments],
         cwd=cwd,
@@ -142,6 +141,26 @@ def test_workers_end_with_a_killed_parent(fresh, environment):
             return
         time.sleep(0.2)
     raise AssertionError(f"still running: {running}")
+
+
+def test_a_worker_that_dies_is_a_sentence_and_the_rest_is_kept(fresh, environment, lnbench, swept):
+    process = start(environment, fresh, *SWEEP, "--workers", "2")
+    wait_for(process, "cells from 3 models")
+    deadline = time.monotonic() + 60
+    while not (workers := spawned_by(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(workers[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2, said
+    assert "worker process died" in said
+    assert "Traceback" not in said
+    assert lnbench(*SWEEP, cwd=fresh).returncode == 0
+    assert cell_bytes(fresh) == cell_bytes(swept)
+
+
+def spawned_by(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
 
 
 def works_in(process: Path, folder: Path) -> bool:

@@ -75,7 +75,7 @@ def test_no_image_repeats_a_part_of_another_s_draw(kind):
     # Overlapping counters would show as equal numbers at another position.
     images = draw(kind, 0, "agn", np.arange(50), (1, 20, 20)).reshape(50, -1)
     bits = images.astype(np.float64)
-    starts = {tuple(row[offset : offset + 4]) for row in bits for offset in range(0, 396)}
+    starts = {tuple(row[offset : offset + 4]) for row in bits for offset in range(396)}
     assert len(starts) == 50 * 396
 
 
@@ -110,10 +110,10 @@ def test_no_image_draws_nothing():
 
 
 def test_drawing_leaves_the_global_generators_alone():
-    state, torch_state = np.random.get_state(), torch.get_rng_state()
+    state, torch_state = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     draw("normal", 0, "x", np.arange(5), SHAPE)
     draw_groups(0, np.arange(5), 4)
-    after = np.random.get_state()
+    after = np.random.get_state()  # noqa: NPY002
     assert (after[1] == state[1]).all()
     assert after[2:] == state[2:]
     assert torch.equal(torch.get_rng_state(), torch_state)
@@ -135,28 +135,8 @@ def test_the_stream_is_pinned(kind, stream, expected):
 
 
 def test_the_groups_of_mode_single_are_pinned():
-    assert draw_groups(0, np.arange(20), 10).tolist() == [
-        9,
-        3,
-        7,
-        9,
-        3,
-        1,
-        5,
-        4,
-        2,
-        9,
-        6,
-        7,
-        9,
-        0,
-        9,
-        7,
-        0,
-        8,
-        6,
-        0,
-    ]
+    groups = draw_groups(0, np.arange(20), 10)
+    assert "".join(map(str, groups)) == "93793154296790970860"
 
 
 @pytest.mark.parametrize("groups", [1, 2, 7, 10, 128])

@@ -1,5 +1,7 @@
 """Each noise's formula against plain numpy from the same draw, and its moments against theory."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -109,9 +111,8 @@ def test_mean_and_variance_are_those_of_theory(name, pixel, sigma):
 
 @pytest.mark.parametrize("sigma", [0.05, 0.5, 2.0])
 def test_background_noise_has_the_moments_of_a_uniform_number(sigma):
-    noisy = add_noise(np.zeros((100, 1, 50, 40), np.float32), "agn-background", sigma=sigma).astype(
-        np.float64
-    )
+    black = np.zeros((100, 1, 50, 40), dtype=np.float32)
+    noisy = add_noise(black, "agn-background", sigma=sigma).astype(np.float64)
     assert abs(noisy.mean() - sigma / 2) < 5 * sigma / np.sqrt(12 * noisy.size)
     assert abs(noisy.var() - sigma**2 / 12) < 5 * sigma**2 / 12 * np.sqrt(0.8 / noisy.size)
 
@@ -140,7 +141,7 @@ def test_one_draw_serves_every_sigma_so_noise_grows_in_proportion(name, small, l
 def test_what_is_dropped_at_a_sigma_stays_dropped_at_every_larger_one(name):
     x = np.ones((10, 3, 20, 20), dtype=np.float32)
     dropped = [add_noise(x, name, sigma=sigma) == 0 for sigma in np.linspace(0, 1, 21).round(2)]
-    for smaller, larger in zip(dropped, dropped[1:], strict=False):
+    for smaller, larger in pairwise(dropped):
         assert larger[smaller].all()
         assert larger.sum() > smaller.sum()
     assert not dropped[0].any()
@@ -151,7 +152,7 @@ def test_what_is_dropped_at_a_sigma_stays_dropped_at_every_larger_one(name):
 def test_poisson_noise_never_falls_as_sigma_grows(name):
     x = images_of(10)
     noisy = [add_noise(x, name, sigma=sigma) for sigma in (0, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2, 5)]
-    for smaller, larger in zip(noisy, noisy[1:], strict=False):
+    for smaller, larger in pairwise(noisy):
         assert (larger >= smaller).all()
         assert (larger > smaller).any()
 

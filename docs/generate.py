@@ -1,0 +1,121 @@
+"""Write what the documents say of the code and of the reference results; `make docs` runs it.
+
+Each block between `<!-- generated: NAME -->` and `<!-- end -->` is replaced, so no number and no table in
+the documents is typed by hand. With `--check` nothing is written, and the exit code tells whether anything
+would change.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from robustbench_ln import load_results
+from robustbench_ln.metrics import summarize_curves
+from robustbench_ln.noise import NOISES
+from robustbench_ln.norms.registry import NORMS
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "results" / "reference"
+DOCUMENTS = ("README.md", "docs/reference/noises.md", "docs/reference/modes.md")
+RANGES = {"agn": "0 to 4", "agn-uniform-additive": "0 to 4", "mbn": "0 to 0.8"}
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def noises() -> str:
+    """Every noise with its formula, what sigma means, and its source."""
+    rows = [[f"`{one.name}`", one.formula, one.sigma, one.source] for one in NOISES.values()]
+    return table(["name", "formula", "sigma is the", "source"], rows)
+
+
+def modes() -> str:
+    """Which modes fit which norm; the first is its home mode."""
+    rows = [
+        [f"`{one.name}`", ", ".join(f"`{mode}`" for mode in one.modes), _options(one.options), one.source]
+        for one in NORMS.values()
+    ]
+    return table(["norm", "modes, its home mode first", "options", "source"], rows)
+
+
+def mnist() -> str:
+    """Clean accuracy and mean accuracy over each noise's range, of the committed MNIST results."""
+    cells = load_results(REFERENCE)
+    cells = cells[(cells["benchmark"] == "mnist") & cells["noise"].isin(RANGES)]
+    curves = summarize_curves(cells)
+    rows = []
+    for info in NORMS.values():
+        for mode in info.modes:
+            mine = curves[(curves["norm"] == info.name) & (curves["mode"] == mode)].set_index("noise")
+            if mine.empty:
+                continue
+            clean = mine.iloc[0]
+            home = " (home)" if mode == info.home_mode else ""
+            rows.append(
+                [
+                    f"{info.name}",
+                    f"`{mode}`{home}",
+                    "yes" if clean["coupled"] else "no",
+                    f"{clean['clean']:.2%} ({clean['clean_low']:.2%} to {clean['clean_high']:.2%})",
+                    *(f"{mine.loc[noise, 'area']:.1%}" if noise in mine.index else "" for noise in RANGES),
+                ]
+            )
+    head = ["norm", "mode", "uses other test images", "clean accuracy (95 % interval)"]
+    head += [f"mean under `{noise}`, sigma {span}" for noise, span in RANGES.items()]
+    return table(head, rows) + "\n\n" + _provenance(cells)
+
+
+def _provenance(cells: pd.DataFrame) -> str:
+    images = sorted(set(cells["images"]))
+    seeds = sorted(set(cells["train_seed"]))
+    return (
+        f"n = {', '.join(f'{count:,}' for count in images)} test images; training seed"
+        f"{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        f"{'' if len(seeds) > 1 else ' only, so differences between rows include seed-to-seed luck'}; "
+        f"{cells['sigma'].nunique()} different sigmas, {len(cells)} cells. "
+        "The interval takes images as independent, which modes that use other test images break."
+    )
+
+
+def _options(options: object) -> str:
+    assert isinstance(options, dict)
+    return ", ".join(f"{name}={'required' if value is None else value}" for name, value in options.items())
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"noises": noises, "modes": modes, "mnist": mnist}
+
+
+def filled(text: str) -> str:
+    """Return a document with every generated block written anew."""
+
+    def write(match: re.Match[str]) -> str:
+        return f"<!-- generated: {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- generated: (\w+) -->\n.*?<!-- end -->", write, text, flags=re.DOTALL)
+
+
+def main() -> int:
+    """Write the documents, or check them."""
+    stale = []
+    for name in DOCUMENTS:
+        path = ROOT / name
+        before = path.read_text(encoding="utf-8")
+        after = filled(before)
+        if after != before:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(after, encoding="utf-8")
+    print(f"{'Stale' if '--check' in sys.argv else 'Written'}: {', '.join(stale) or 'nothing'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Build the report, or find that nothing is new.
+
+Importing this file imports neither pandas nor matplotlib: a report that is up to date is recognised from
+names alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustbench_ln import __version__
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import content_hash
+from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.report.decoded import decoded_folders
+from robustbench_ln.store.store import Store
+
+#: Raised by one whenever the same store would give another page than before.
+PAGE_VERSION = 1
+#: The digest stands in the page's first bytes, before style and content.
+_HEAD_BYTES = 2048
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where the page is.
+
+    Attributes:
+        path: the page.
+        rebuilt: False where it was up to date and was left as it is.
+    """
+
+    path: Path
+    rebuilt: bool
+
+
+def build_report(
+    store: Store, path: Path | None = None, *, data_dir: Path, title: str = "Accuracy under growing noise"
+) -> Report:
+    """Write the page and `results.csv`, unless they show all that the store holds already.
+
+    The same store, data and versions give the same bytes.
+
+    Args:
+        store: the results.
+        path: where the page goes; `report.html` in the store when left out. `results.csv`, the table of
+            `load_results`, always goes into the store.
+        data_dir: where decoded data sets lie, for the noisy samples and the names of classes. Nothing is
+            downloaded or decoded.
+        title: the page's heading.
+
+    Raises:
+        LnbenchError: the store has no cell that can be read, or the page cannot be written.
+    """
+    page = store.report if path is None else path
+    table = store.root / "results.csv"
+    _check_cells(store)
+    inputs = _digest(store, data_dir, title)
+    if table.is_file() and _digest_of(page) == inputs:
+        return Report(page, rebuilt=False)
+
+    store.check_writable()
+    check_writable(page.parent, "Choose another file with --out FILE.")
+    if page.is_dir():
+        raise LnbenchError(f"'{page}' is a folder.", "Name a file with --out FILE.")
+
+    from robustbench_ln.report.inputs import gather
+    from robustbench_ln.report.page import render_page
+
+    gathered = gather(store, data_dir)
+    publish_file(table, gathered.table.to_csv(index=False).encode("utf-8", "replace"))
+    # Names of classes come from names of files, which need not be text.
+    publish_file(page, render_page(gathered, title, inputs).encode("utf-8", "replace"))
+    return Report(page, rebuilt=True)
+
+
+def _check_cells(store: Store) -> None:
+    if store.cell_ids():
+        return
+    trained = _names(store.root / "models")
+    first = "" if trained else "lnbench train, then "
+    raise LnbenchError(
+        f"There is nothing to report: '{store.root}' holds no measured cell.",
+        f"Run this first: {first}lnbench corrupt-eval",
+    )
+
+
+def _digest(store: Store, data_dir: Path, title: str) -> str:
+    """Return what names the page's content; nothing in a store is ever changed, so names are enough."""
+    return content_hash(
+        {
+            "page": PAGE_VERSION,
+            "lnbench": __version__,
+            "title": title,
+            "store": {kind: _names(store.root / kind) for kind in ("cells", "failures", "models", "runs")},
+            "data": sorted(folder.name for folder in decoded_folders(data_dir)),
+        }
+    )
+
+
+def _digest_of(page: Path) -> str | None:
+    """Return the digest that an existing page carries."""
+    if not page.is_file():
+        return None
+    with page.open("rb") as file:
+        head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+    _, found, rest = head.partition('<meta name="lnbench-inputs" content="')
+    return rest.partition('"')[0] if found else None
+
+
+def _names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))

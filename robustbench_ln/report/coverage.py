@@ -1,0 +1,136 @@
+"""What is measured and what is not: for each network and mode, the sigmas of each noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.modes import MODES, modes_for
+from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.report.formats import sigma_text
+from robustbench_ln.report.inputs import DataGroup, Inputs
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How much of one noise is measured, for one network and mode.
+
+    Attributes:
+        done: sigmas measured.
+        expected: sigmas known, from other cells and from what was asked for.
+        missing: the rest, as texts.
+    """
+
+    done: int
+    expected: int
+    missing: list[str]
+
+
+@dataclass(frozen=True)
+class CoverageRow:
+    """One network in one mode, with `Measured` for each noise of the coverage."""
+
+    model: str
+    mode: str
+    noises: list[Measured]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What is measured on one data set.
+
+    Attributes:
+        label: the data set's name.
+        noises: the noises' names.
+        rows: networks and modes.
+    """
+
+    label: str
+    noises: list[str]
+    rows: list[CoverageRow]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A sweep that some invocation asked for; no modes means all that fit."""
+
+    run_id: str
+    noises: list[NoiseSpec]
+    sigmas: list[float]
+    modes: list[str] | None
+    limit: int | None
+
+
+def cover(inputs: Inputs, data: DataGroup) -> Coverage:
+    """Return what is measured on a data set of what its cells and the invocations name."""
+    cells = data.cells
+    requests = list(_requests_for(inputs, data))
+    expected = {
+        noise.spec: sorted(
+            set(noise.cells["sigma"]).union(
+                *(request.sigmas for request in requests if noise.spec in request.noises)
+            )
+        )
+        for noise in data.noises
+    }
+    rows = []
+    for model, own in cells.groupby("model_label", sort=False):
+        fitting = modes_for(own["norm"].iloc[0])
+        asked = {mode for request in requests for mode in request.modes or fitting}
+        for mode in sorted(set(own["mode"]) | (asked & set(fitting)), key=MODES.index):
+            measured = []
+            for noise in data.noises:
+                found = noise.cells[(noise.cells["model_label"] == model) & (noise.cells["mode"] == mode)]
+                missing = [sigma for sigma in expected[noise.spec] if sigma not in set(found["sigma"])]
+                total = len(expected[noise.spec])
+                measured.append(Measured(total - len(missing), total, [sigma_text(s) for s in missing]))
+            rows.append(CoverageRow(model, mode, measured))
+    return Coverage(data.label, [noise.label for noise in data.noises], rows)
+
+
+def failure_rows(inputs: Inputs) -> list[list[str]]:
+    """Return cell, reason and run of each cell that could not be measured."""
+    rows = []
+    for name, record in inputs.failures.items():
+        cell, _, run = name.rpartition(".")
+        rows.append([cell, str(record.get("reason", "")), run])
+    return rows
+
+
+def untested_models(inputs: Inputs) -> list[str]:
+    """Return the networks in the store that no cell on the page has measured."""
+    tested = {identity["model"]["id"] for identity in inputs.identities.values()}
+    return [model.id for model in inputs.models if model.id not in tested]
+
+
+def _requests_for(inputs: Inputs, data: DataGroup) -> Iterator[_Request]:
+    """Yield the sweeps that were meant for a data set.
+
+    A request names no data, so it counts where its cells are; one that was cut off before its first cell
+    counts wherever its limit fits.
+    """
+    here = {inputs.hows[cell].get("run_id") for cell in data.cells["cell"]}
+    anywhere = {how.get("run_id") for how in inputs.hows.values()}
+    for run_id, record in inputs.runs.items():
+        request = _parse(run_id, record)
+        if request is None:
+            continue
+        if run_id in here or (run_id not in anywhere and request.limit == data.limit):
+            yield request
+
+
+def _parse(run_id: str, record: dict[str, Any]) -> _Request | None:
+    """Return the sweep in the record of an invocation, None where there is none that can be read."""
+    try:
+        sweep = record["request"]["sweep"]
+        return _Request(
+            run_id,
+            [NoiseSpec(**noise) for noise in sweep["noises"]],
+            [float(sigma) for sigma in sweep["sigmas"]],
+            None if sweep["modes"] is None else [str(mode) for mode in sweep["modes"]],
+            sweep["limit"],
+        )
+    except (KeyError, TypeError, ValueError, LnbenchError):
+        return None

@@ -1,0 +1,228 @@
+"""Draw accuracy against sigma: all networks in their home modes, and the modes of each network."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from robustbench_ln.modes import MODES
+from robustbench_ln.noise import find_noise
+from robustbench_ln.report.drawing import WIDTH, Styles, figure_style, line_styles, shorten, svg_uri
+from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
+from robustbench_ln.report.formats import percent, percent_range, sigma_text
+from robustbench_ln.report.inputs import DataGroup, NoiseGroup
+
+_COLUMNS = [
+    "model", "data", "noise", "clip", "rescale", "space", "noise_seed", "mode", "coupled", "batch_size",
+    "sigma", "images", "correct", "accuracy", "low", "high",
+]  # fmt: skip
+_PANELS = 3
+#: Letters that an inch takes.
+_LETTERS = 12
+
+
+def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhibit:
+    """Draw the curves of all networks in their home modes under one noise.
+
+    Args:
+        data: the data set.
+        noise: with at least one cell in a home mode.
+        styles: of all curves of the data set, from `home_styles`.
+    """
+    cells = noise.home
+    styles = styles.only(list(cells["curve_label"]))
+    # Several noises stand side by side.
+    width = WIDTH if len(data.noises) == 1 else 5.0
+    with figure_style():
+        height = 0.46 * width + 0.7 + 0.2 * _legend_rows(styles, width)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        _draw_lines(axes, cells, "curve_label", styles)
+        _draw_chance(axes, data)
+        axes.set_title(f"accuracy under {noise.label}")
+        axes.set_xlabel(_sigma_meaning(noise, width))
+        _add_legend(figure, styles, width)
+        image = svg_uri(figure)
+    where = f"{data.label} under {noise.label}"
+    return Exhibit(
+        image,
+        f"Accuracy on {where} by sigma. {_in_words(cells, 'curve_label', styles)}",
+        f"Accuracy on {where}, each network in its home mode. Bands: 95 % Wilson intervals. "
+        f"Dashed: chance, {percent(1 / len(data.classes))}.",
+        csv_uri(_plotted(cells, "curve_label")),
+        csv_name("curves", data.label, noise.label),
+        [_by_sigma(f"Accuracy on {where}, with 95 % interval", cells, "curve_label", styles)],
+    )
+
+
+def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
+    """Draw the curves of every mode under one noise, a panel for each network with several.
+
+    Returns:
+        None where every network was measured in one mode only.
+    """
+    modes = noise.cells.groupby("model_label", sort=False)["mode_label"].nunique()
+    models = list(modes.index[modes > 1])
+    if not models:
+        return None
+    cells = noise.cells[noise.cells["model_label"].isin(models)]
+    styles = mode_styles(data).only(list(cells["mode_label"]))
+    columns = 2 if len(models) == 4 else min(len(models), _PANELS)
+    rows = -(-len(models) // columns)
+    with figure_style():
+        width = max(WIDTH * columns / _PANELS, 5.0)
+        height = 2.7 * rows + 0.9 + 0.2 * _legend_rows(styles, width)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, model in zip(panels, models, strict=False):
+            own = cells[cells["model_label"] == model]
+            _draw_lines(axes, own, "mode_label", styles)
+            _draw_chance(axes, data, named=axes in panels[columns - 1 :: columns])
+            axes.set_title(textwrap.fill(shorten(model, 90), 30))
+            axes.set_xlabel("sigma")
+        for position, axes in enumerate(panels):
+            axes.set_visible(position < len(models))
+            # The lowest panel of a column carries the numbers, also where the last row is not full.
+            lowest = position + columns >= len(models)
+            axes.tick_params(labelbottom=lowest)
+            axes.xaxis.label.set_visible(lowest)
+        _add_legend(figure, styles, width, title=_sigma_meaning(noise, width))
+        image = svg_uri(figure)
+    where = f"{data.label} under {noise.label}"
+    tables = []
+    words = []
+    for model in models:
+        own = cells[cells["model_label"] == model]
+        present = styles.only(list(own["mode_label"]))
+        words.append(f"{model}: {_in_words(own, 'mode_label', present)}")
+        caption = f"Accuracy of {model} on {where} by mode, with 95 % interval"
+        tables.append(_by_sigma(caption, own, "mode_label", present))
+    return Exhibit(
+        image,
+        f"Accuracy on {where} by sigma and test-time mode. {' '.join(words)}",
+        f"Accuracy on {where}, a panel for each network that was measured in several modes. "
+        f"Bands: 95 % Wilson intervals. Dashed: chance, {percent(1 / len(data.classes))}.",
+        csv_uri(_plotted(cells, "mode_label")),
+        csv_name("modes", data.label, noise.label),
+        tables,
+    )
+
+
+def home_styles(data: DataGroup) -> Styles:
+    """Return the styles of a data set's curves in home modes, the same under every noise."""
+    home = data.cells[data.cells["home"]]
+    families = dict(zip(home["curve_label"], home["family"], strict=True))
+    return line_styles(families, list(dict.fromkeys(families.values())))
+
+
+def mode_styles(data: DataGroup) -> Styles:
+    """Return the styles of a data set's modes; a mode looks the same in every report."""
+    families = dict(zip(data.cells["mode_label"], data.cells["mode"], strict=True))
+    ordered = sorted(families, key=lambda label: (MODES.index(families[label]), label))
+    return line_styles({label: families[label] for label in ordered}, MODES)
+
+
+def _draw_lines(axes: Axes, cells: pd.DataFrame, label: str, styles: Styles) -> None:
+    sns.lineplot(
+        cells,
+        x="sigma",
+        y="accuracy",
+        hue=label,
+        style=label,
+        hue_order=styles.labels,
+        style_order=styles.labels,
+        palette=dict(styles.colours),
+        markers=dict(styles.markers),
+        dashes=dict(styles.dashes),
+        estimator=None,
+        legend=False,
+        ax=axes,
+        clip_on=False,
+        zorder=3,
+    )
+    for name, curve in cells.groupby(label, sort=False):
+        band = curve.sort_values("sigma")
+        if len(band) > 1:
+            axes.fill_between(
+                band["sigma"], band["low"], band["high"], color=styles.colours[name], alpha=0.14, linewidth=0
+            )
+        else:
+            axes.vlines(band["sigma"], band["low"], band["high"], color=styles.colours[name], linewidth=1)
+    if cells["sigma"].nunique() == 1:
+        only = cells["sigma"].iloc[0]
+        axes.set_xlim(only - 0.5, only + 0.5)
+        axes.set_xticks([only])
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def _draw_chance(axes: Axes, data: DataGroup, *, named: bool = True) -> None:
+    chance = 1 / len(data.classes)
+    axes.axhline(chance, color="#5b5853", linewidth=0.9, dashes=(4, 3), zorder=2)
+    if named:
+        axes.annotate(
+            f"chance\n{100 * chance:.3g} %",
+            (1.01, chance),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8.5,
+            color="#5b5853",
+        )
+
+
+def _add_legend(figure: Figure, styles: Styles, width: float, title: str | None = None) -> None:
+    figure.legend(
+        handles=styles.handles(),
+        loc="outside lower left",
+        ncols=_legend_columns(styles, width),
+        title=title,
+        title_fontsize=9.5,
+        alignment="left",
+    )
+
+
+def _legend_columns(styles: Styles, width: float) -> int:
+    longest = max(min(len(label), 48) for label in styles.labels)
+    return max(min(len(styles.labels), int(_LETTERS * width) // (longest + 8)), 1)
+
+
+def _legend_rows(styles: Styles, width: float) -> int:
+    return -(-len(styles.labels) // _legend_columns(styles, width))
+
+
+def _sigma_meaning(noise: NoiseGroup, width: float) -> str:
+    return textwrap.fill(f"sigma: {find_noise(noise.spec.name).sigma}", int(_LETTERS * width) - 8)
+
+
+def _in_words(cells: pd.DataFrame, label: str, styles: Styles) -> str:
+    sentences = []
+    for name in styles.labels:
+        curve = cells[cells[label] == name].sort_values("sigma")
+        first, last = curve.iloc[0], curve.iloc[-1]
+        start = f"{percent(first['accuracy'])} at sigma {first['sigma_text']}"
+        end = f"{percent(last['accuracy'])} at sigma {last['sigma_text']}"
+        sentences.append(f"{name} has {start}" + (f" and {end}." if len(curve) > 1 else "."))
+    return " ".join(sentences)
+
+
+def _plotted(cells: pd.DataFrame, label: str) -> pd.DataFrame:
+    return cells[[label, *_COLUMNS]].rename(columns={label: "line"})
+
+
+def _by_sigma(caption: str, cells: pd.DataFrame, label: str, styles: Styles) -> Table:
+    texts = {
+        (row.sigma, getattr(row, label)): f"{percent(row.accuracy)} ({percent_range(row.low, row.high)})"
+        for row in cells.itertuples()
+    }
+    sigmas: Sequence[float] = sorted(cells["sigma"].unique())
+    rows = [
+        [sigma_text(sigma), *(texts.get((sigma, name), "") for name in styles.labels)] for sigma in sigmas
+    ]
+    return Table(caption, ["sigma", *styles.labels], rows)

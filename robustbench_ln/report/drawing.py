@@ -1,0 +1,142 @@
+"""How figures look; what they show is in the files that draw them."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from robustbench_ln.report.exhibit import data_uri
+from robustbench_ln.report.formats import visible
+
+#: Inches; 72 points each, so that the text of a figure is as large as the page's.
+WIDTH = 7.4
+_INK, _RULE = "#26241f", "#d8d5cd"
+# Letters are measured in DejaVu Sans, which matplotlib brings along, so that every machine gives the same
+# bytes; viewers see the fonts after it, which are narrower, so that nothing is cut off.
+_MEASURED = "DejaVu Sans"
+_STYLE: dict[Any, Any] = {
+    "axes.edgecolor": _INK,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": _INK,
+    "axes.labelsize": 9.5,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+    "font.sans-serif": [_MEASURED, "Arial", "Helvetica", "sans-serif"],
+    "font.size": 9.5,
+    "grid.color": _RULE,
+    "grid.linewidth": 0.6,
+    "image.composite_image": False,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lnbench",
+    "text.color": _INK,
+    # Names of classes and models may hold dollar signs.
+    "text.parse_math": False,
+    "xtick.color": _INK,
+    "xtick.labelsize": 9,
+    "ytick.color": _INK,
+    "ytick.labelsize": 9,
+}
+# seaborn's colour-blind palette without its two palest colours, which vanish on white.
+_COLOURS = [sns.color_palette("colorblind")[position] for position in (0, 3, 2, 4, 1, 9, 5, 7)]
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h")
+_DASHES = ("", (5, 1.6), (1.5, 1.2), (7, 1.6, 1.5, 1.6), (3, 1.4), (7, 1.6, 1.5, 1.6, 1.5, 1.6), (10, 2))
+
+
+@dataclass(frozen=True)
+class Styles:
+    """What tells the lines of a figure apart, by label: colour, and without colour marker and dash."""
+
+    colours: Mapping[str, Any]
+    markers: Mapping[str, str]
+    dashes: Mapping[str, Any]
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels, in the order of the legend."""
+        return list(self.colours)
+
+    def only(self, wanted: Sequence[str]) -> Styles:
+        """Return the styles of some labels, in the order of all."""
+        kept = [label for label in self.labels if label in set(wanted)]
+        parts = (self.colours, self.markers, self.dashes)
+        return Styles(*({label: part[label] for label in kept} for part in parts))
+
+    def handles(self) -> list[Artist]:
+        """Return the entries of a legend."""
+        return [
+            Line2D(
+                [],
+                [],
+                color=self.colours[label],
+                marker=self.markers[label],
+                linestyle=(0, self.dashes[label]) if self.dashes[label] else "-",
+                markeredgecolor="white",
+                label=textwrap.fill(visible(label), 48),
+            )
+            for label in self.labels
+        ]
+
+
+def line_styles(families: Mapping[str, str], order: Sequence[str]) -> Styles:
+    """Return a style for each label: a family has its colour and marker, its members differ in their dashes.
+
+    Args:
+        families: of each label.
+        order: of the families; one keeps its colour in every figure of that order.
+    """
+    members: dict[str, int] = {}
+    ordinals = {}
+    for label, family in families.items():
+        ordinals[label] = members.get(family, 0)
+        members[family] = ordinals[label] + 1
+    place = {label: list(order).index(family) for label, family in families.items()}
+    single = all(count == 1 for count in members.values())
+    return Styles(
+        {label: _COLOURS[place[label] % len(_COLOURS)] for label in families},
+        {label: _MARKERS[place[label] % len(_MARKERS)] for label in families},
+        {label: _DASHES[(place if single else ordinals)[label] % len(_DASHES)] for label in families},
+    )
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw in the report's style within the context, whatever the user's own settings are."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**sns.axes_style("whitegrid"), **_STYLE})
+        # The viewer's fonts show the letters that DejaVu Sans lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def svg_uri(figure: Figure) -> str:
+    """Return a figure as a data URI, the same bytes every time."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return data_uri("image/svg+xml", buffer.getvalue().replace(f"'{_MEASURED}', ", ""))
+
+
+def shorten(text: str, width: int) -> str:
+    """Return a name cut to a width, for where a figure has no room."""
+    text = visible(text)
+    return text if len(text) <= width else f"{text[: width - 1]}\u2026"

@@ -1,0 +1,190 @@
+"""The first section: one row for each network and noise, the best of them marked, seeds averaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from robustbench_ln.metrics import summarize_curves
+from robustbench_ln.report.exhibit import Table
+from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
+from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
+
+SEED_REMARK = "one training seed: differences between norms include seed-to-seed luck"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number of the headline, and whether none under the same noise is better."""
+
+    text: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class HeadlineRow:
+    """One network under one noise in its home mode."""
+
+    noise: str
+    label: str
+    mode: str
+    coupled: bool
+    clean: Score
+    interval: str
+    area: Score
+    half: Score
+    sigmas: str
+    images: str
+    seed: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The headline of one data set.
+
+    Attributes:
+        label: the data set's name.
+        rows: networks by noise.
+        seeds: means over training seeds, where a norm has several.
+        remarks: what a reader must know before comparing rows.
+    """
+
+    label: str
+    rows: list[HeadlineRow]
+    seeds: Table | None
+    remarks: list[str]
+
+    @property
+    def marked(self) -> bool:
+        """Whether some number is marked best."""
+        return any(score.best for row in self.rows for score in (row.clean, row.area, row.half))
+
+
+def measured_sentence(inputs: Inputs) -> str:
+    """Return what was measured, in one sentence."""
+    labels = [label for data in inputs.data for label in dict.fromkeys(data.cells["family"])]
+    networks = len({model for data in inputs.data for model in data.cells["model"]})
+    images = [f"{counted(data.images, 'test image')} of {data.label}" for data in inputs.data]
+    noises = list(dict.fromkeys(noise.label for data in inputs.data for noise in data.noises))
+    cells = sum(len(noise.cells) for data in inputs.data for noise in data.noises)
+    return (
+        f"{counted(networks, 'network')} ({listed(list(dict.fromkeys(labels)))}) classified {listed(images)} "
+        f"under the noise{'' if len(noises) == 1 else 's'} {listed(noises)}: {counted(cells, 'cell')}, "
+        "each one network at one noise, sigma and test-time mode."
+    )
+
+
+def headline(data: DataGroup) -> Headline:
+    """Return the headline of a data set."""
+    summaries = [_summaries(noise) for noise in data.noises if not noise.home.empty]
+    rows = [row for summary in summaries for row in _rows(summary)]
+    return Headline(data.label, rows, _over_seeds(data, summaries), _remarks(data, summaries))
+
+
+def _summaries(noise: NoiseGroup) -> pd.DataFrame:
+    """Return a row of `summarize_curves` for each curve in a home mode, and its place on the page."""
+    parts = []
+    for label, curve in noise.home.groupby("curve_label", sort=False):
+        parts.append(
+            summarize_curves(curve).assign(
+                label=label,
+                noise_label=noise.label,
+                family=curve["family"].iloc[0],
+                images=curve["images"].max(),
+                grid=[tuple(sorted(curve["sigma"]))],
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
+    same_grid = summary["grid"].nunique() == 1
+    clean = _best(summary["clean"])
+    # The mean over another range of sigma is another number.
+    area = _best(summary["area"]) if same_grid else [False] * len(summary)
+    half = _best(summary["half_sigma"]) if same_grid else [False] * len(summary)
+    return [
+        HeadlineRow(
+            row.noise_label,
+            row.label,
+            row.mode,
+            row.coupled,
+            Score(percent(row.clean), clean[position]),
+            percent_range(row.clean_low, row.clean_high),
+            Score(percent(row.area), area[position]),
+            Score(_half_text(row.half_sigma, row.grid[-1]), half[position]),
+            _grid_text(row.grid),
+            number(row.images),
+            str(row.train_seed),
+        )
+        for position, row in enumerate(summary.itertuples())
+    ]
+
+
+def _best(values: Sequence[float]) -> list[bool]:
+    """Return which values are the largest; none where there is nothing to compare."""
+    known = [value for value in values if not math.isnan(value)]
+    if len(known) < 2 or min(known) == max(known):
+        return [False] * len(values)
+    return [value == max(known) for value in values]
+
+
+def _half_text(half: float, largest: float) -> str:
+    if math.isnan(half):
+        return ""
+    return f"above {sigma_text(largest)}" if math.isinf(half) else f"{half:.3g}"
+
+
+def _grid_text(grid: tuple[float, ...]) -> str:
+    if len(grid) == 1:
+        return sigma_text(grid[0])
+    return f"{sigma_text(grid[0])} to {sigma_text(grid[-1])} ({len(grid)})"
+
+
+def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame]) -> Table | None:
+    """Return means over training seeds with their range, for norms that were trained more than once."""
+    rows = []
+    for summary in summaries:
+        for family, own in summary.groupby("family", sort=False):
+            if own["train_seed"].nunique() > 1:
+                seeds = sorted(own["train_seed"].unique().tolist())
+                spread = [
+                    f"{percent(own[name].mean())} ({percent_range(own[name].min(), own[name].max())})"
+                    for name in ("clean", "area")
+                ]
+                rows.append([summary["noise_label"].iloc[0], family, ", ".join(map(str, seeds)), *spread])
+    if not rows:
+        return None
+    caption = f"Mean over training seeds on {data.label}, lowest to highest in brackets"
+    columns = ["noise", "norm", "training seeds", "clean accuracy", "mean accuracy over sigma"]
+    return Table(caption, columns, rows, heads=2)
+
+
+def _remarks(data: DataGroup, summaries: list[pd.DataFrame]) -> list[str]:
+    remarks = []
+    cells = data.cells
+    seeds = cells.groupby("family", sort=False)["train_seed"].nunique()
+    single = [family for family, count in seeds.items() if count == 1]
+    if len(single) == len(seeds):
+        remarks.append(f"{SEED_REMARK.capitalize()}.")
+    elif single:
+        remarks.append(f"{listed(single).capitalize()}: {SEED_REMARK}.")
+    if any(summary["grid"].nunique() > 1 for summary in summaries):
+        remarks.append(
+            "Some networks were measured at other sigmas than others under the same noise: their mean "
+            "accuracy over sigma and their sigma at half accuracy do not compare, and none is marked best."
+        )
+    if any(summary["clean"].isna().any() for summary in summaries):
+        remarks.append("Sigma 0 was not measured where clean accuracy is blank.")
+    away = [
+        f"{model} under {noise.label}"
+        for noise in data.noises
+        for model, own in noise.cells.groupby("model_label", sort=False)
+        if not own["home"].any()
+    ]
+    if away:
+        remarks.append(f"Not measured in the home mode of their norm, so not in this table: {listed(away)}.")
+    return remarks

@@ -1,0 +1,268 @@
+"""Gather what the page shows: cells by data set and noise, each curve with its labels and its style."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.modes import MODES
+from robustbench_ln.noise import NOISES, NoiseSpec
+from robustbench_ln.norms.registry import NORMS, find_norm
+from robustbench_ln.report.decoded import find_decoded
+from robustbench_ln.report.labels import (
+    data_labels,
+    distinct_labels,
+    model_labels,
+    noise_label,
+    norm_label,
+    repeat_parts,
+)
+from robustbench_ln.store.frame import read_rows
+from robustbench_ln.store.store import Store, StoredModel
+
+_DATA = ["data", "limit", "checksum"]
+_NOISE = ["noise", "clip", "rescale", "space"]
+#: Columns that name one curve within a data set, apart from its noise.
+_CURVE = ["model", "mode", "vote", "batch_size", "order", "order_seed", "noise_seed"]
+_ORDER = [
+    "data", "norm_rank", "groups", "benchmark", "train_seed", "model",
+    "noise_rank", "clip", "rescale", "space", "mode_rank", "batch_size", "order_seed", "noise_seed", "sigma",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NoiseGroup:
+    """The cells of one data set under one noise.
+
+    Attributes:
+        spec: the noise with its options.
+        label: its name on the page.
+        cells: rows of `load_results`, sorted, with the columns that `DataGroup` names.
+    """
+
+    spec: NoiseSpec
+    label: str
+    cells: pd.DataFrame
+
+    @property
+    def home(self) -> pd.DataFrame:
+        """The cells of networks in their home mode."""
+        return self.cells[self.cells["home"]]
+
+
+@dataclass(frozen=True)
+class DataGroup:
+    """The cells measured on the same test images.
+
+    Attributes:
+        label: the data set's name on the page.
+        name, limit, checksum: identity of the test images.
+        images: number of test images in use.
+        classes: the classes' names, their numbers where the data are not on this machine.
+        data: the data set, None where it is not on this machine.
+        noises: the cells by noise. Beside the columns of `load_results` they have `sigma_text`; `home`,
+            whether the mode is the norm's home mode; `family`, the norm with K; `model_label`;
+            `curve_label`, different for all curves in home modes; and `mode_label`, different for all curves
+            of a model.
+    """
+
+    label: str
+    name: str
+    limit: int | None
+    checksum: str
+    images: int
+    classes: tuple[str, ...]
+    data: DataSet | None
+    noises: list[NoiseGroup]
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The cells of all noises."""
+        return pd.concat([noise.cells for noise in self.noises])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that the page shows.
+
+    Attributes:
+        store: where it comes from.
+        table: the table of `load_results`.
+        data: the cells by data set.
+        identities: of each cell on the page, by cell id.
+        hows: how each cell was measured, by cell id; empty where it is not known.
+        models: the networks' cards.
+        runs: the invocations, by run id.
+        failures: cells that could not be measured, by `<cell_id>.<run_id>`.
+        problems: a sentence for each thing that could not be read.
+    """
+
+    store: Store
+    table: pd.DataFrame
+    data: list[DataGroup]
+    identities: dict[str, dict[str, Any]]
+    hows: dict[str, dict[str, Any]]
+    models: list[StoredModel]
+    runs: dict[str, dict[str, Any]]
+    failures: dict[str, dict[str, Any]]
+    problems: list[str]
+
+
+def gather(store: Store, data_dir: Path) -> Inputs:
+    """Read a store and look its data sets up on this machine.
+
+    Raises:
+        LnbenchError: no cell can be read.
+    """
+    table, problems = read_rows(store.root)
+    identities = {cell: _json(store, cell, "record.json")["identity"] for cell in table["cell"]}
+    known = _known(table, problems)
+    problems = [problem.replace(f"{store.root}/", "") for problem in problems]
+    if known.empty:
+        raise LnbenchError(
+            f"No cell in '{store.root}' can be read. {' '.join(problems[:1])}",
+            "Remove such cells and run lnbench corrupt-eval.",
+        )
+    try:
+        models = store.models()
+    except LnbenchError as error:
+        # Cells name their networks themselves: one broken card costs the cards, not the page.
+        models = []
+        problems.append(f"Left out all model cards. {error}".replace(f"{store.root}/", ""))
+    return Inputs(
+        store,
+        table,
+        _by_data(known, identities, data_dir),
+        {cell: identities[cell] for cell in known["cell"]},
+        {cell: _json(store, cell, "how.json") for cell in known["cell"]},
+        models,
+        {name: record for name, record in store.run_records().items() if isinstance(record, dict)},
+        {name: record for name, record in store.failure_records().items() if isinstance(record, dict)},
+        problems,
+    )
+
+
+def spread_sigmas(sigmas: npt.ArrayLike, parts: tuple[float, ...] = (0, 0.25, 0.5, 1)) -> list[float]:
+    """Return the sigmas nearest to some parts of the largest, each once.
+
+    >>> spread_sigmas([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4])
+    [0.0, 1.0, 2.0, 4.0]
+    """
+    known = np.unique(np.asarray(sigmas, dtype=np.float64))
+    nearest = [float(known[np.abs(known - part * known[-1]).argmin()]) for part in parts]
+    return list(dict.fromkeys(nearest))
+
+
+def _json(store: Store, cell: str, name: str) -> dict[str, Any]:
+    try:
+        read = json.loads((store.root / "cells" / cell / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
+    """Return the rows whose norm and noise this version has; tell the others."""
+
+    def problem(row: Any) -> str:
+        try:
+            find_norm(row.norm)
+            NoiseSpec(row.noise, row.clip, row.rescale, row.space)
+        except LnbenchError as error:
+            return f"Left out cell '{row.cell}': {error}"
+        return ""
+
+    found = [problem(row) for row in table.itertuples(index=False)]
+    problems.extend(filter(None, found))
+    return table[[not sentence for sentence in found]]
+
+
+def _by_data(known: pd.DataFrame, identities: dict[str, dict[str, Any]], data_dir: Path) -> list[DataGroup]:
+    cells = known.assign(
+        checksum=[str(identities[cell]["data"].get("checksum", "")) for cell in known["cell"]],
+        sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
+        home=[find_norm(row.norm).home_mode == row.mode for row in known.itertuples()],
+        family=[_family(identities[cell]["model"]) for cell in known["cell"]],
+        norm_rank=known["norm"].map(_rank(NORMS)),
+        noise_rank=known["noise"].map(_rank(NOISES)),
+        mode_rank=known["mode"].map(_rank(MODES)),
+    ).sort_values(
+        _ORDER,
+        ignore_index=True,
+    )
+    groups = dict(list(cells.groupby(_DATA, dropna=False, sort=False)))
+    keys = {key: (str(key[0]), _whole(key[1]), str(key[2])) for key in groups}
+    labels = data_labels(keys)
+    return [
+        _data_group(labels[key], *keys[key], labelled(group, identities), data_dir)
+        for key, group in groups.items()
+    ]
+
+
+def _data_group(
+    label: str, name: str, limit: int | None, checksum: str, cells: pd.DataFrame, data_dir: Path
+) -> DataGroup:
+    data = find_decoded(checksum, data_dir)
+    count = int(cells["classes"].max())
+    names = data.info.classes if data is not None else ()
+    by_noise = cells.sort_values("noise_rank", kind="stable").groupby(_NOISE, sort=False)
+    noises = []
+    for options, group in by_noise:
+        spec = NoiseSpec(*options)
+        noises.append(NoiseGroup(spec, noise_label(spec), group))
+    return DataGroup(
+        label,
+        name,
+        limit,
+        checksum,
+        int(cells["images"].max()),
+        names if len(names) == count else tuple(map(str, range(count))),
+        data,
+        noises,
+    )
+
+
+def labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Return the cells of one data set with the labels of models, curves and modes as columns."""
+    models = {row.model: identities[row.cell]["model"] for row in cells.itertuples()}
+    names = model_labels(models)
+    codes = cells.groupby(_CURVE, dropna=False, sort=False).ngroup()
+    curves = cells.assign(code=codes).drop_duplicates("code").set_index("code").to_dict("index")
+    at_home = distinct_labels(
+        {code: (names[row["model"]], *repeat_parts(row)) for code, row in curves.items() if row["home"]}
+    )
+    modes: dict[int, str] = {}
+    for model in models:
+        own = {code: row for code, row in curves.items() if row["model"] == model}
+        modes |= distinct_labels({code: (_mode_label(row), *repeat_parts(row)) for code, row in own.items()})
+    return cells.assign(
+        model_label=cells["model"].map(names),
+        curve_label=codes.map(at_home).fillna(""),
+        mode_label=codes.map(modes),
+    )
+
+
+def _mode_label(row: dict[str, Any]) -> str:
+    return f"{row['mode']} (coupled)" if row["coupled"] else str(row["mode"])
+
+
+def _family(model: dict[str, Any]) -> str:
+    return norm_label(model["norm"], model["norm_options"])
+
+
+def _rank(names: Any) -> Callable[[str], int]:
+    order = {name: position for position, name in enumerate(names)}
+    return lambda name: order.get(name, len(order))
+
+
+def _whole(value: Any) -> int | None:
+    return None if pd.isna(value) else int(value)

@@ -1,0 +1,93 @@
+"""Names of models, modes, noises and data on the page: short, and different where the things are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from robustbench_ln.noise import NoiseSpec
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def distinct_labels(parts: Mapping[Key, Sequence[str]]) -> dict[Key, str]:
+    """Return the shortest labels that tell things apart.
+
+    Args:
+        parts: of each thing, equally many. The first is always shown; each other is added to those labels
+            that are equal so far, where it tells some of them apart.
+
+    >>> distinct_labels({1: ("batchnorm", "seed 0"), 2: ("batchnorm", "seed 1"), 3: ("none", "seed 0")})
+    {1: 'batchnorm, seed 0', 2: 'batchnorm, seed 1', 3: 'none'}
+    """
+    labels = {key: own[0] for key, own in parts.items()}
+    for position in range(1, max(map(len, parts.values()), default=1)):
+        alike: dict[str, list[Key]] = defaultdict(list)
+        for key, label in labels.items():
+            alike[label].append(key)
+        for keys in alike.values():
+            if len({parts[key][position] for key in keys}) > 1:
+                for key in keys:
+                    labels[key] = ", ".join(filter(None, [labels[key], parts[key][position]]))
+    return labels
+
+
+def norm_label(norm: str, options: Mapping[str, Any]) -> str:
+    """Return a norm's name, with the number of groups K of a LocalNorm."""
+    return f"{norm} K={options['groups']}" if "groups" in options else norm
+
+
+def model_labels(models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return a label for each model.
+
+    Args:
+        models: by model id, the part of a cell's identity that describes the model.
+    """
+    options = sorted({name for model in models.values() for name in model["norm_options"]} - {"groups"})
+    parts = {}
+    for model_id, model in models.items():
+        given = model["norm_options"]
+        _, recipe, weights = (["", "", *model_id.rsplit(".", 2)])[-3:]
+        parts[model_id] = (
+            norm_label(model["norm"], given),
+            *(f"{name}={given[name]}" if name in given else "" for name in options),
+            f"seed {model['seed']}",
+            str(model["network"]),
+            str(model["benchmark"]),
+            recipe[:6],
+            weights[:6],
+            model_id,
+        )
+    return distinct_labels(parts)
+
+
+def repeat_parts(curve: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what may tell two curves of one model and mode apart, from a row of `load_results`."""
+    return (
+        f"batch of {curve['batch_size']:g}" if curve["batch_size"] == curve["batch_size"] else "",
+        str(curve["order"]),
+        f"order seed {curve['order_seed']:g}" if curve["order_seed"] == curve["order_seed"] else "",
+        f"{curve['vote']} vote",
+        f"noise seed {curve['noise_seed']}",
+    )
+
+
+def noise_label(noise: NoiseSpec) -> str:
+    """Return a noise's name with the options that are not the default."""
+    options = [
+        "clipped to [0, 1]" if noise.clip else "",
+        "rescaled to the training range" if noise.rescale else "",
+        "in the standardised space" if noise.space == "standardised" else "",
+    ]
+    return ", ".join(filter(None, [noise.name, *options]))
+
+
+def data_labels(data: Mapping[Key, tuple[str, int | None, str]]) -> dict[Key, str]:
+    """Return a label for each (name, limit, checksum) of test images."""
+    return distinct_labels(
+        {
+            key: (name, "all images" if limit is None else f"{limit:,} images", checksum[:6], checksum)
+            for key, (name, limit, checksum) in data.items()
+        }
+    )

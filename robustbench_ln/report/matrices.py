@@ -1,0 +1,145 @@
+"""Draw confusion matrices in home modes, and tell how far predictions collapse onto few classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
+from robustbench_ln.report.formats import listed, number, percent, sigma_text, visible
+from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
+from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices
+from robustbench_ln.store.store import Store
+
+_LISTED_CONFUSIONS = 10
+Matrix = npt.NDArray[np.int64]
+
+
+def draw_confusions(store: Store, data: DataGroup, noise: NoiseGroup, curve: str) -> Exhibit:
+    """Draw the confusion matrices of one curve in its home mode at a few sigmas.
+
+    Args:
+        store: where the counts are.
+        data: the data set.
+        noise: the noise.
+        curve: a `curve_label` under this noise.
+
+    Raises:
+        LnbenchError: counts that cannot be read.
+    """
+    cells = noise.home[noise.home["curve_label"] == curve].drop_duplicates("sigma")
+    cells = cells[cells["sigma"].isin(spread_sigmas(cells["sigma"]))].sort_values("sigma")
+    matrices = [_confusion(store, cell, len(data.classes)) for cell in cells["cell"]]
+    sigmas = [sigma_text(sigma) for sigma in cells["sigma"]]
+    where = f"{curve} on {data.label} under {noise.label}"
+    table = _tidy(cells, matrices, data.classes)
+    return Exhibit(
+        draw_matrices(
+            [_shares(matrix) for matrix in matrices], [f"sigma {sigma}" for sigma in sigmas], data.classes
+        ),
+        f"Confusion matrices of {where}. {_in_words(cells, matrices, data.classes)}",
+        f"{curve}, mode {cells['mode'].iloc[0]}: share of each true class (row) by predicted class (column), "
+        f"at sigma {listed(sigmas)}.",
+        csv_uri(table),
+        csv_name("confusion", data.label, noise.label, curve),
+        [_matrix_table(where, cells, matrices, data.classes)]
+        if len(data.classes) <= NAMED_CLASSES
+        else [_confusion_list(where, table)],
+    )
+
+
+def collapse_table(data: DataGroup, noise: NoiseGroup) -> Table:
+    """Return how concentrated the predictions of each curve in its home mode are, by sigma."""
+    cells = noise.home
+    curves = list(dict.fromkeys(cells["curve_label"]))
+    texts = {
+        (row.sigma, row.curve_label): (percent(row.top_share), percent(row.entropy_share))
+        for row in cells.itertuples()
+    }
+    rows = [
+        [sigma_text(sigma)] + [text for curve in curves for text in texts.get((sigma, curve), ("", ""))]
+        for sigma in sorted(cells["sigma"].unique())
+    ]
+    columns = [f"{curve}: {what}" for curve in curves for what in ("top class", "entropy")]
+    caption = (
+        f"Collapse on {data.label} under {noise.label}: share of all predictions in the most predicted "
+        "class, and entropy of the predicted classes relative to uniform ones (100 % is uniform, "
+        "0 % one class only)"
+    )
+    return Table(caption, ["sigma", *columns], rows)
+
+
+def _confusion(store: Store, cell: str, classes: int) -> Matrix:
+    confusion = store.counts(cell).confusion
+    if confusion.shape != (classes, classes):
+        raise LnbenchError(f"Cell '{cell}' counts {confusion.shape}, not {classes} classes.")
+    return confusion
+
+
+def _shares(matrix: Matrix) -> npt.NDArray[np.float64]:
+    """Return the share of each true class; NaN for a class without images."""
+    totals = matrix.sum(1, keepdims=True)
+    shares = np.full(matrix.shape, np.nan)
+    np.divide(matrix, totals, out=shares, where=totals > 0)
+    return shares
+
+
+def _tidy(cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]) -> pd.DataFrame:
+    """Return a row for each pair of classes that was seen, with its count and its share of the true class."""
+    parts = []
+    for sigma, matrix in zip(cells["sigma"], matrices, strict=True):
+        true, predicted = np.nonzero(matrix)
+        counts = matrix[true, predicted]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "sigma": sigma,
+                    "true": [classes[label] for label in true],
+                    "predicted": [classes[label] for label in predicted],
+                    "count": counts,
+                    "share": counts / matrix.sum(1)[true],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _matrix_table(where: str, cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]) -> Table:
+    rows = [
+        [sigma_text(sigma), visible(name), *map(number, counts.tolist())]
+        for sigma, matrix in zip(cells["sigma"], matrices, strict=True)
+        for name, counts in zip(classes, matrix, strict=True)
+    ]
+    caption = f"Images of {where}, by true class (row) and predicted class (column)"
+    return Table(caption, ["sigma", "true", *map(visible, classes)], rows, heads=2)
+
+
+def _confusion_list(where: str, table: pd.DataFrame) -> Table:
+    wrong = table[table["true"] != table["predicted"]].sort_values("count", ascending=False, kind="stable")
+    top = wrong.groupby("sigma").head(_LISTED_CONFUSIONS).sort_values("sigma", kind="stable")
+    rows = [
+        [
+            sigma_text(row.sigma),
+            visible(row.true),
+            visible(row.predicted),
+            number(row.count_),
+            percent(row.share),
+        ]
+        for row in top.rename(columns={"count": "count_"}).itertuples()
+    ]
+    caption = f"Most frequent confusions of {where}"
+    return Table(caption, ["sigma", "true", "predicted", "images", "share of the true class"], rows)
+
+
+def _in_words(cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]) -> str:
+    sentences = []
+    for row, matrix in zip(cells.itertuples(), matrices, strict=True):
+        predicted = matrix.sum(0)
+        top = int(predicted.argmax())
+        sentences.append(
+            f"At sigma {row.sigma_text}, {percent(row.accuracy)} are on the diagonal and the most predicted "
+            f"class, {visible(classes[top])}, takes {percent(predicted[top] / predicted.sum())}."
+        )
+    return " ".join(sentences)

@@ -1,0 +1,134 @@
+"""Stores written by hand: no training, counts chosen so that every number is known beforehand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robustbench_ln.data.dataset import Arrays, DataInfo, Decoded, write_decoded
+from robustbench_ln.store.store import Counts, Store
+
+
+class Maker:
+    """Adds cells, networks, invocations and data to one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder / "results")
+        self.data_dir = folder / "data"
+
+    def cell(
+        self,
+        norm="batchnorm",
+        mode="frozen",
+        sigma="0",
+        correct=8,
+        images=10,
+        classes=4,
+        *,
+        options=None,
+        seed=0,
+        benchmark="bench",
+        model=None,
+        data="toy",
+        checksum="c0ffee",
+        limit=None,
+        noise="agn",
+        clip=False,
+        rescale=False,
+        space="pixel",
+        noise_seed=0,
+        batch_size=5,
+        coupled=False,
+        run="run-1",
+    ):
+        """Publish a cell of which `correct` images are on the diagonal and the rest beside it."""
+        options = {"eps": 1e-5} if options is None else options
+        model = model or f"{benchmark}-{norm}-s{seed}.{'a' * 12}.{'b' * 12}"
+        identity = {
+            "protocol": 1,
+            "model": {
+                "id": model,
+                "benchmark": benchmark,
+                "network": "mnist-net",
+                "norm": norm,
+                "norm_options": options,
+                "preprocessing": {"mean": [0.0], "std": [1.0]},
+                "seed": seed,
+            },
+            "data": {"name": data, "split": "test", "checksum": checksum, "limit": limit},
+            "noise": {"name": noise, "clip": clip, "rescale": rescale, "space": space, "sigma": sigma},
+            "seed": noise_seed,
+            "mode": {"name": mode, "vote": "majority" if "voting" in mode else None},
+            "coupling": {
+                "batch_size": batch_size,
+                "set_size": batch_size,
+                "order": "shuffled",
+                "order_seed": 0,
+            }
+            if coupled
+            else None,
+            "dtype": "float32",
+        }
+        confusion = np.zeros((classes, classes), dtype=np.int64)
+        for image in range(images):
+            true = image % classes
+            confusion[true, true if image < correct else (true + 1) % classes] += 1
+        number = len(self.store.cell_ids())
+        cell = f"{norm}-{mode}-{noise}-{sigma}-{number:04d}"
+        how = {"run_id": run, "torch": "2.0", "threads": 1, "device": "cpu", "host": "0000"}
+        assert self.store.publish_cell(cell, identity, Counts(confusion, np.zeros(images, np.int64)), how)
+        return cell
+
+    def curve(self, corrects, sigmas=("0", "1", "2"), **settings):
+        """Publish a cell for each sigma."""
+        return [
+            self.cell(sigma=sigma, correct=correct, **settings)
+            for sigma, correct in zip(sigmas, corrects, strict=True)
+        ]
+
+    def model(self, model, **recipe):
+        """Write the card of a network."""
+        folder = self.store.root / "models" / model
+        folder.mkdir(parents=True)
+        card = {
+            "schema": 1,
+            "parameters": 1234,
+            "test_accuracy": 0.875,
+            "recipe": {"norm": "batchnorm", "norm_options": {"eps": 1e-5}, "seed": 0, **recipe},
+            "how": {"threads": 2, "torch": "2.0", "seconds": 3.21},
+        }
+        (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
+
+    def run(self, run="run-1", command="lnbench corrupt-eval", dirty=False, sweep=None):
+        """Write the record of an invocation."""
+        request = {} if sweep is None else {"sweep": sweep}
+        self.store.publish_run(
+            run,
+            {
+                "command": command,
+                "started": "2026-01-01T00:00:00+00:00",
+                "request": request,
+                "versions": {"python": "3.11", "torch": "2.0"},
+                "hardware": {"cpu": "a processor"},
+                "code": {"commit": "1234567890abcdef", "dirty": dirty},
+            },
+        )
+
+    def decoded(self, classes=("a", "b", "c", "d"), side=6, channels=1):
+        """Write a decoded data set and return the checksum of its test images."""
+        images = np.arange(10 * channels * side * side) % 256
+        images = images.reshape(10, channels, side, side).astype(np.uint8)
+        labels = np.arange(10) % len(classes)
+        folder = self.data_dir / "decoded" / "toy-1"
+        folder.mkdir(parents=True)
+        arrays = Arrays(images, labels)
+        write_decoded(Decoded("toy", tuple(classes), arrays, arrays), folder)
+        return DataInfo.read(folder).splits["test"].checksum
+
+
+@pytest.fixture
+def maker(tmp_path, monkeypatch):
+    """A store of its own, and no data but its own."""
+    monkeypatch.setenv("LNBENCH_DATA", str(tmp_path / "nowhere"))
+    return Maker(tmp_path)

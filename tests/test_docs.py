@@ -1,0 +1,47 @@
+"""The documents say what the code says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+SHELL = re.compile(r"^    (lnbench [^#\n]*)", re.MULTILINE)
+
+
+def test_generated_tables_are_those_of_the_code_and_the_reference_results():
+    script = str(ROOT / "docs" / "generate.py")
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr} Run: make docs"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_point_at_something(document):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
+
+
+def test_every_option_that_the_readme_uses_exists():
+    from lnbench_cli.main import app
+    from typer.main import get_command
+
+    commands = get_command(app).commands
+    lines = SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(lines) >= 6
+    for line in lines:
+        _, name, *words = line.split()
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= known, line
+
+
+def test_the_readme_s_python_imports_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^from robustbench_ln import .*$", text, re.MULTILINE)
+    exec(line, {})

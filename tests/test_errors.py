@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from robustbench_ln.errors import LnbenchError, UnknownNameError
+
+
+@pytest.mark.parametrize(
+    "error", [LnbenchError("what", "do this"), UnknownNameError("norm", "batchnrom", ["batchnorm"])]
+)
+def test_an_error_travels_between_processes_whole(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.message, copy.hint, str(copy)) == (error.message, error.hint, str(error))
+    assert isinstance(copy, LnbenchError)
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [("batchnrom", "Did you mean 'batchnorm'?"), ("localnrm", "Did you mean 'localnorm'?"), ("zzz", "")],
+)
+def test_an_unknown_name_gets_the_nearest_known_one(name, guess):
+    error = UnknownNameError("norm", name, ["localnorm", "batchnorm"])
+    assert f"'{name}'" in error.message
+    assert guess in error.message
+    assert ("Did you mean" in error.message) == bool(guess)
+    assert error.hint == "Known: batchnorm, localnorm."
