@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
+from robustbench_ln.data.open import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.models.registry import check_network
-from robustbench_ln.norms.registry import find_norm
+from robustbench_ln.norms.registry import find_norm, resolve_options
+from robustbench_ln.yaml_file import Location, YamlFile
 
 _NAME = "benchmarks.yaml"
-_MAX_BYTES = 1_000_000
+PositiveInt = Annotated[StrictInt, Field(gt=0)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class TrainSettings(BaseModel):
@@ -31,8 +34,8 @@ class TrainSettings(BaseModel):
 
     epochs: PositiveInt
     batch_size: PositiveInt
-    learning_rate: PositiveFloat
-    decay: float = Field(1.0, gt=0, le=1)
+    learning_rate: Annotated[Number, Field(gt=0)]
+    decay: Annotated[Number, Field(gt=0, le=1)] = 1.0
 
 
 class Benchmark(BaseModel):
@@ -53,9 +56,9 @@ class Benchmark(BaseModel):
     title: str
     data: str
     network: str
-    norms: dict[str, dict[str, bool | int | float]] = Field(min_length=1)
+    norms: dict[str, dict[str, StrictInt | Number]] = Field(min_length=1)
     train: TrainSettings
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Annotated[StrictInt, Field(ge=0)], ...] = Field((0,), min_length=1)
     image_size: PositiveInt | None = None
 
 
@@ -81,28 +84,10 @@ def load_benchmarks(path: Path) -> dict[str, Benchmark]:
     Raises:
         LnbenchError: unreadable, not YAML, a duplicate or unknown key, or a wrong value; with the line.
     """
-    root = _compose(path)
-    loader = yaml.SafeLoader("")
-    try:
-        raw = loader.construct_document(root)
-    except yaml.YAMLError as error:
-        raise _yaml_error(path, error) from error
-    if not isinstance(raw, dict):
-        raise LnbenchError(f"{path}: expected benchmarks by name at the top.", _example())
-    found: dict[str, Benchmark] = {}
-    for name, body in raw.items():
-        try:
-            benchmark = Benchmark.model_validate(body)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = (name, *first["loc"])
-            raise LnbenchError(
-                f"{path}:{_line(root, where)}: {'.'.join(map(str, where))}: {_reason(first)}.",
-                _known_keys(first["type"], first["loc"]),
-            ) from error
-        _check_names(path, root, str(name), benchmark)
-        found[str(name)] = benchmark
-    return found
+    file = YamlFile(path)
+    if not isinstance(file.value, dict) or not file.value:
+        raise file.error((), "expected benchmarks by name.", "See docs/reference/benchmarks.md for the form.")
+    return {name: _benchmark(file, name, body) for name, body in file.value.items()}
 
 
 def find_benchmark(benchmarks: dict[str, Benchmark], name: str) -> Benchmark:
@@ -116,97 +101,43 @@ def find_benchmark(benchmarks: dict[str, Benchmark], name: str) -> Benchmark:
     return benchmarks[name]
 
 
-def _compose(path: Path) -> yaml.Node:
+def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LnbenchError(f"Cannot read '{path}': {error.strerror}.") from error
-    if len(content) > _MAX_BYTES:
-        raise LnbenchError(f"'{path}' has {len(content):,} bytes.", f"At most {_MAX_BYTES:,} are read.")
+        benchmark = Benchmark.model_validate(body)
+    except ValidationError as error:
+        # A misspelt key is both unknown and missing: the unknown one is what the user sees in the file.
+        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        where = (name, *problems[0]["loc"])
+        hint = _known_keys(problems[0]["loc"]) if problems[0]["type"] == "extra_forbidden" else ""
+        raise file.error(where, f"{'.'.join(map(str, where))}: {_reason(problems[0])}.", hint) from error
+    _check(file, (name, "network"), lambda: check_network(benchmark.network))
+    _check(file, (name, "data"), lambda: check_spec(benchmark.data))
+    for norm, options in benchmark.norms.items():
+        where = (name, "norms", norm)
+        _check(file, where, lambda norm=norm: find_norm(norm))
+        unknown = [option for option in options if option not in find_norm(norm).options]
+        where = (*where, *unknown[:1])
+        _check(file, where, lambda norm=norm, options=options: resolve_options(norm, options))
+    return benchmark
+
+
+def _check(file: YamlFile, where: Location, check: Callable[[], object]) -> None:
+    """Let an error of a check point at its line."""
     try:
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise LnbenchError(f"'{path}' is not a UTF-8 text: {error.reason}.") from error
-    except yaml.YAMLError as error:
-        raise _yaml_error(path, error) from error
-    if root is None:
-        raise LnbenchError(f"{path}:1: the file declares no benchmark.", _example())
-    _refuse_aliases_and_duplicates(path, root, set())
-    return root
+        check()
+    except LnbenchError as error:
+        raise file.error(where, error.message, error.hint) from error
 
 
-def _refuse_aliases_and_duplicates(path: Path, node: yaml.Node, seen: set[int]) -> None:
-    if id(node) in seen:
-        raise LnbenchError(f"{path}:{_start(node)}: an alias points here.", "Write the values out.")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        keys: set[str] = set()
-        for key, value in node.value:
-            if key.value in keys:
-                raise LnbenchError(
-                    f"{path}:{_start(key)}: the key '{key.value}' stands here a second time.",
-                    "Keep one of them.",
-                )
-            keys.add(key.value)
-            _refuse_aliases_and_duplicates(path, value, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_aliases_and_duplicates(path, item, seen)
-
-
-def _check_names(path: Path, root: yaml.Node, name: str, benchmark: Benchmark) -> None:
-    checks: list[tuple[tuple[str, ...], Any]] = [
-        ((name, "network"), lambda: check_network(benchmark.network))
-    ]
-    checks += [((name, "norms", norm), lambda norm=norm: find_norm(norm)) for norm in benchmark.norms]
-    for where, check in checks:
-        try:
-            check()
-        except UnknownNameError as error:
-            raise LnbenchError(f"{path}:{_line(root, where)}: {error.message}", error.hint) from error
-
-
-def _line(node: yaml.Node, location: tuple[Any, ...]) -> int:
-    """Return the line of the deepest part of a location that the file has."""
-    line = _start(node)
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if pair is None:
-                return line
-            line, node = _start(pair[0]), pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = _start(node)
-        else:
-            return line
-    return line
-
-
-def _start(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
-def _reason(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
+def _reason(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
         return "unknown key"
-    if error["type"] == "missing":
+    if problem["type"] == "missing":
         return "this key is missing"
-    return f"{error['msg']}, got {error['input']!r}"
+    return f"{problem['msg']}, got {problem['input']!r}"
 
 
-def _known_keys(kind: str, location: tuple[Any, ...]) -> str:
-    if kind != "extra_forbidden":
-        return ""
+def _known_keys(location: Location) -> str:
     fields = TrainSettings.model_fields if location[0] == "train" else Benchmark.model_fields
-    return str(UnknownNameError("key", str(location[-1]), fields)).partition(". ")[2]
-
-
-def _yaml_error(path: Path, error: yaml.YAMLError) -> LnbenchError:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return LnbenchError(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {problem}.", "Mend that line.")
-
-
-def _example() -> str:
-    return "See docs/reference/benchmarks.md for the form."
+    unknown = UnknownNameError("key", str(location[-1]), fields)
+    return f"{unknown.message.partition('. ')[2]} {unknown.hint}".strip()

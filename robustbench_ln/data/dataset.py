@@ -121,12 +121,23 @@ def write_decoded(decoded: Decoded, folder: Path) -> None:
     """Write both splits and what is known of them into a folder.
 
     Raises:
-        LnbenchError: a split is empty, or the two splits' images differ in shape.
+        LnbenchError: a split is empty, has labels that do not fit its images or classes, or the two splits'
+            images differ in shape.
     """
     arrays = {"train": decoded.train, "test": decoded.test}
     for split, content in arrays.items():
         if not len(content.labels):
             raise LnbenchError(f"Data set '{decoded.name}' has no {split} image.")
+        if len(content.images) != len(content.labels):
+            raise LnbenchError(
+                f"Data set '{decoded.name}' has {len(content.images)} {split} images, "
+                f"but {len(content.labels)} labels."
+            )
+        if content.labels.min() < 0 or content.labels.max() >= len(decoded.classes):
+            raise LnbenchError(
+                f"Data set '{decoded.name}' has {split} labels from {content.labels.min()} to "
+                f"{content.labels.max()}, but {len(decoded.classes)} classes."
+            )
     shapes = {content.images.shape[1:] for content in arrays.values()}
     if len(shapes) > 1:
         raise LnbenchError(f"Data set '{decoded.name}' has images of different shapes: {sorted(shapes)}.")

@@ -16,7 +16,7 @@ _LAYOUT = "Expected train/<class>/* and test/<class>/* with the same classes."
 
 
 def fingerprint(root: Path, image_size: int | None) -> str:
-    """Return names, sizes and times of all images, and the size they are brought to.
+    """Return the folder, names, sizes and times of all images, and the size they are brought to.
 
     Raises:
         LnbenchError: the folder is not there, or is not laid out in classes.
@@ -28,7 +28,7 @@ def fingerprint(root: Path, image_size: int | None) -> str:
         for paths in files[split].values()
         for path in paths
     ]
-    return repr((image_size, entries))
+    return repr((str(root.resolve()), image_size, entries))
 
 
 def decode(root: Path, image_size: int | None) -> Decoded:
@@ -61,7 +61,7 @@ def decode(root: Path, image_size: int | None) -> Decoded:
                         f"but '{first}' is {size[0]}x{size[1]}.",
                         "Give --image-size SIZE to bring all images to one size.",
                     )
-                pixels = np.asarray(_fit(image.convert("L" if grey else "RGB"), size))
+                pixels = np.asarray(_fit(_eight_bits(image).convert("L" if grey else "RGB"), size))
             images[position] = pixels[None] if grey else pixels.transpose(2, 0, 1)
         return Arrays(images, np.array([label for _, label in labelled], dtype=np.int64))
 
@@ -104,9 +104,16 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.BILINEAR)
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits, which Pillow's own conversion would cut off at 255."""
+    if not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
+
+
 def _is_grey(path: Path) -> bool:
     with _readable(path) as image:
-        return image.mode in ("1", "L", "I;16")
+        return image.mode in ("1", "L") or image.mode.startswith("I;16")
 
 
 @contextmanager

@@ -26,6 +26,21 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lnbench"
 
 
+def check_spec(spec: str) -> tuple[str, str]:
+    """Return the name and the path of a data set as on the command line, without looking for it.
+
+    Raises:
+        LnbenchError: an unknown name, or a folder without a path.
+    """
+    name, _, path = spec.partition(":")
+    if name == "folder":
+        if not path:
+            raise LnbenchError("Data 'folder' needs a path.", "Write folder:PATH.")
+    elif spec not in DATA_NAMES:
+        raise UnknownNameError("data set", spec, DATA_NAMES)
+    return name, path
+
+
 def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataSet:
     """Open a data set, decoding it on first use.
 
@@ -38,26 +53,24 @@ def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataS
     Raises:
         LnbenchError: an unknown name, or data that are missing, unreadable or inconsistent.
     """
-    name, _, path = spec.partition(":")
+    name, path = check_spec(spec)
+    if image_size is not None and name != "folder":
+        raise LnbenchError(f"Data set '{name}' has images of a fixed size.", "Leave out --image-size.")
+    if image_size is not None and image_size < 1:
+        raise LnbenchError(f"An image size of {image_size} has no pixels.", "Give 1 or more.")
     decode: Callable[[], Decoded]
-    if name == "digits" and not path:
+    if name == "digits":
         fingerprint, decode = digits.fingerprint(), digits.decode
-    elif name in ("mnist", "cifar10") and not path:
+    elif name in ("mnist", "cifar10"):
         found = torchvision_sets.fingerprint(name, data_dir)
         if found is None:
             check_writable(data_dir, _ELSEWHERE)
             torchvision_sets.decode(name, data_dir)  # downloads, or says why not
             found = torchvision_sets.fingerprint(name, data_dir)
         fingerprint, decode = str(found), lambda: torchvision_sets.decode(name, data_dir)
-    elif name == "folder":
-        if not path:
-            raise LnbenchError("Data 'folder' needs a path.", "Write folder:PATH.")
+    else:
         root = Path(path).expanduser()
         fingerprint, decode = folder.fingerprint(root, image_size), lambda: folder.decode(root, image_size)
-    else:
-        raise UnknownNameError("data set", spec, DATA_NAMES)
-    if image_size is not None and name != "folder":
-        raise LnbenchError(f"Data set '{name}' has images of a fixed size.", "Leave out --image-size.")
     key = hashlib.blake2b(f"{_DECODER_VERSION} {fingerprint}".encode(), digest_size=6).hexdigest()
     cached = _decoded_root(data_dir) / f"{name}-{key}"
     if not cached.is_dir():
@@ -66,7 +79,7 @@ def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataS
         publish_directory(cached, lambda hidden: write_decoded(content, hidden))
     try:
         return DataSet(DataInfo.read(cached), cached, spec, image_size)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise LnbenchError(
             f"Decoded data in '{cached}' cannot be read: {error}.", f"Remove it: rm -r '{cached}'."
         ) from error

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 
@@ -46,13 +47,13 @@ def _open(name: str, data_dir: Path, *, train: bool) -> Any:
         # torchvision prints the download's course; stdout belongs to the command's data.
         with contextlib.redirect_stdout(sys.stderr):
             return data_class(data_dir, train=train, download=True)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LnbenchError(
-            f"Data set '{name}' is not complete under '{data_dir}' and cannot be downloaded: {reason}", hint
-        ) from error
-    except (ValueError, EOFError, IndexError, AssertionError) as error:
-        raise LnbenchError(f"Data set '{name}' cannot be read from '{where}': {error}.", hint) from error
+    except (OSError, RuntimeError, ValueError, EOFError, IndexError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        if isinstance(error, URLError) or "download" in reason.lower():
+            what = f"is not complete under '{data_dir}' and cannot be downloaded"
+        else:
+            what = f"cannot be read from '{where}'"
+        raise LnbenchError(f"Data set '{name}' {what}: {reason}.", hint) from error
 
 
 def _arrays(data: Any) -> Arrays:

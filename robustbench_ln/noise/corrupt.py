@@ -172,17 +172,22 @@ def add_noise(
         LocalNorm paper (arXiv 1902.06550), section 4, and its authors' code; each family names its own.
     """
     spec = NoiseSpec(noise, clip=clip)
-    (text,) = parse_sigmas(str(sigma))
-    array = np.asarray(images) if isinstance(images, np.ndarray) else images.detach().cpu().numpy()
-    if array.ndim != 4 or array.dtype != np.float32:
+    sigmas = parse_sigmas(str(sigma))
+    if len(sigmas) > 1:
+        raise LnbenchError(f"add_noise takes one sigma, but '{sigma}' names {len(sigmas)}.")
+    shape, dtype = tuple(getattr(images, "shape", ())), str(getattr(images, "dtype", type(images).__name__))
+    if len(shape) != 4 or dtype not in ("float32", "torch.float32"):
         raise LnbenchError(
-            f"Images must be (N, C, H, W) float32 in [0, 1], but are {tuple(array.shape)} {array.dtype}.",
+            f"Images must be (N, C, H, W) float32 in [0, 1], but are {shape} {dtype}.",
             "Divide uint8 images by 255 first.",
         )
-    positions = np.arange(len(array)) if indices is None else np.asarray(indices, dtype=np.int64)
+    array = images if isinstance(images, np.ndarray) else images.detach().cpu().numpy()
+    positions = np.arange(len(array)) if indices is None else np.asarray(indices)
     if positions.shape != (len(array),):
         raise LnbenchError(f"{len(array)} images need {len(array)} indices, but {positions.size} came.")
-    noisy = spec.corrupt(array, text, seed, positions)
+    if not np.issubdtype(positions.dtype, np.integer) or (positions < 0).any():
+        raise LnbenchError("Indices must be integers of 0 or more.")
+    noisy = spec.corrupt(array, sigmas[0], seed, positions)
     if isinstance(images, np.ndarray):
         return noisy
     import torch

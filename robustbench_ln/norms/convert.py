@@ -32,7 +32,7 @@ def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
 
     Raises:
         LnbenchError: an unknown norm or option, a network without a BatchNorm2d, or one without gamma and
-            beta.
+            beta or running statistics that the new norm needs.
 
     Source:
         LocalNorm paper (arXiv 1902.06550), section 3.1.
@@ -43,16 +43,17 @@ def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
         )
     resolve_options(norm, options)
     converted = copy.deepcopy(model)
-    found = [
-        (name, module) for name, module in converted.named_modules() if isinstance(module, nn.BatchNorm2d)
-    ]
+    # A layer used in two places is named twice and stays one layer.
+    named = converted.named_modules(remove_duplicate=False)
+    found = [(name, module) for name, module in named if isinstance(module, nn.BatchNorm2d)]
     if not found:
         raise LnbenchError("The network has no BatchNorm2d layer to convert.", "Nothing was changed.")
+    new = {old: _replacement(old, name, norm, options) for name, old in found}
     for name, old in found:
         if name == "":
-            return _replacement(old, name, norm, options)
+            return new[old]
         parent_name, _, attribute = name.rpartition(".")
-        setattr(converted.get_submodule(parent_name), attribute, _replacement(old, name, norm, options))
+        setattr(converted.get_submodule(parent_name), attribute, new[old])
     return converted
 
 
@@ -64,11 +65,11 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
             layers of PyTorch's own.
     """
     found: set[str] = set()
-    groups = {1}
+    groups: set[int] = set()
     for module in model.modules():
         if isinstance(module, LocalNorm2d):
             found.add("localnorm")
-            groups = {module.groups} if groups == {1} else groups | {module.groups}
+            groups.add(module.groups)
         elif isinstance(module, SwitchNorm2d):
             found.add("switchnorm")
         elif isinstance(module, BatchNorm2d):
@@ -85,7 +86,7 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
     if len(found) > 1 or len(groups) > 1:
         what = f"norms {sorted(found)}" if len(found) > 1 else f"numbers of groups {sorted(groups)}"
         raise LnbenchError(f"The network mixes the {what}: no test-time mode fits all its layers.")
-    return (found.pop() if found else "none"), groups.pop()
+    return (found.pop() if found else "none"), (groups.pop() if groups else 1)
 
 
 def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, Any]) -> nn.Module:
@@ -95,7 +96,9 @@ def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, A
     new = build_norm(norm, old.num_features, {**kept, **options})
     # Gamma and beta, (C,), broadcast into every group, (K, C).
     names = ["weight", "bias"]
-    if hasattr(new, "running_mean") and old.running_mean is not None:
+    if getattr(new, "running_mean", None) is not None:
+        if old.running_mean is None:
+            raise LnbenchError(f"Layer '{name}' has no running statistics to carry over to norm '{norm}'.")
         names += ["running_mean", "running_var"]
     with torch.no_grad():
         for attribute in names:

@@ -5,6 +5,7 @@ Importing this file does not import torch, so that commands can plan and list wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -126,19 +127,31 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnknownNameError: no norm, or no option of the norm, has the name.
-        LnbenchError: an option without default is missing.
+        LnbenchError: an option without default is missing, or a whole number is needed.
     """
     known = find_norm(name).options
     for option in given:
         if option not in known:
             raise UnknownNameError(f"option of norm {name}", option, known)
-    resolved = {**known, **given}
-    for option, value in resolved.items():
-        if value is None:
-            raise LnbenchError(
-                f"Norm '{name}' needs its option '{option}'.", f"Write {name}:{option}=10, for example."
-            )
-    return resolved
+    return {
+        option: _option(name, option, default, given.get(option, default))
+        for option, default in known.items()
+    }
+
+
+def _option(norm: str, option: str, default: float | None, value: Any) -> int | float:
+    """Return an option's value: a whole number where the default is one or there is none, else a float."""
+    if value is None:
+        raise LnbenchError(
+            f"Norm '{norm}' needs its option '{option}'.", f"Write {norm}:{option}=10, for example."
+        )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LnbenchError(f"Option '{option}' of norm '{norm}' is {value!r}, but must be a finite number.")
+    if isinstance(default, float):
+        return float(value)
+    if value != int(value):
+        raise LnbenchError(f"Option '{option}' of norm '{norm}' is {value}, but must be a whole number.")
+    return int(value)
 
 
 def build_norm(name: str, num_features: int, options: Mapping[str, Any] | None = None) -> nn.Module:

@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from robustbench_ln.modes import MODES
 from robustbench_ln.noise import find_noise
-from robustbench_ln.report.drawing import WIDTH, Styles, figure_style, line_styles, shorten, svg_uri
+from robustbench_ln.report.drawing import WIDTH, Styles, as_picture, figure_style, line_styles, shorten
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup
@@ -48,10 +48,10 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         axes.set_title(f"accuracy under {noise.label}")
         axes.set_xlabel(_sigma_meaning(noise, width))
         _add_legend(figure, styles, width)
-        image = svg_uri(figure)
+        picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
     return Exhibit(
-        image,
+        picture,
         f"Accuracy on {where} by sigma. {_in_words(cells, 'curve_label', styles)}",
         f"Accuracy on {where}, each network in its home mode. Bands: 95 % Wilson intervals. "
         f"Dashed: chance, {percent(1 / len(data.classes))}.",
@@ -93,7 +93,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
             axes.tick_params(labelbottom=lowest)
             axes.xaxis.label.set_visible(lowest)
         _add_legend(figure, styles, width, title=_sigma_meaning(noise, width))
-        image = svg_uri(figure)
+        picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
     tables = []
     words = []
@@ -104,7 +104,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
         caption = f"Accuracy of {model} on {where} by mode, with 95 % interval"
         tables.append(_by_sigma(caption, own, "mode_label", present))
     return Exhibit(
-        image,
+        picture,
         f"Accuracy on {where} by sigma and test-time mode. {' '.join(words)}",
         f"Accuracy on {where}, a panel for each network that was measured in several modes. "
         f"Bands: 95 % Wilson intervals. Dashed: chance, {percent(1 / len(data.classes))}.",

@@ -25,8 +25,9 @@ def find_decoded(test_checksum: str, data_dir: Path) -> DataSet | None:
     for folder in decoded_folders(data_dir):
         try:
             info = DataInfo.read(folder)
-        except (OSError, ValueError, KeyError, TypeError):
+            found = info.splits["test"].checksum
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # not a decoded data set, or a broken one
-        if info.splits["test"].checksum == test_checksum:
+        if found == test_checksum:
             return DataSet(info, folder, spec=info.name, image_size=None)
     return None

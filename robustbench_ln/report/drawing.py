@@ -13,10 +13,11 @@ from typing import Any
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from robustbench_ln.report.exhibit import data_uri
+from robustbench_ln.report.exhibit import Picture, data_uri
 from robustbench_ln.report.formats import visible
 
 #: Inches; 72 points each, so that the text of a figure is as large as the page's.
@@ -129,11 +130,29 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def svg_uri(figure: Figure) -> str:
-    """Return a figure as a data URI, the same bytes every time."""
+def framed_axes(
+    width: float, height: float, *, left: float, right: float, top: float, bottom: float
+) -> tuple[Figure, Axes]:
+    """Return a figure with axes of a fixed size and margins around them, in inches.
+
+    matplotlib's own layout measures every text several times, which takes longer than all the rest.
+    """
+    across, down = left + width + right, top + height + bottom
+    figure = Figure(figsize=(across, down))
+    axes = figure.add_axes((left / across, bottom / down, width / across, height / down))
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure, axes
+
+
+def as_picture(figure: Figure) -> Picture:
+    """Return a figure as SVG, the same bytes every time."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return data_uri("image/svg+xml", buffer.getvalue().replace(f"'{_MEASURED}', ", ""))
+    svg = buffer.getvalue().replace(f"'{_MEASURED}', ", "")
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    return Picture(data_uri("image/svg+xml", svg), width, height)
 
 
 def shorten(text: str, width: int) -> str:

@@ -27,11 +27,20 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A drawing as a data URI, and its size in CSS pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Exhibit:
     """A figure on the page.
 
     Attributes:
-        image: a data URI.
+        picture: the drawing.
         alt: the figure in words, from its numbers.
         caption: what it shows.
         csv: a data URI of exactly the numbers that are drawn.
@@ -39,7 +48,7 @@ class Exhibit:
         tables: the same numbers to read.
     """
 
-    image: str
+    picture: Picture
     alt: str
     caption: str
     csv: str

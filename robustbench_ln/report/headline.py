@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from robustbench_ln.metrics import summarize_curves
+from robustbench_ln.metrics import CURVE, summarize_curves
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 
-SEED_REMARK = "one training seed: differences between norms include seed-to-seed luck"
+_SEED_LUCK = "differences between norms include seed-to-seed luck"
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,17 @@ def headline(data: DataGroup) -> Headline:
 
 
 def _summaries(noise: NoiseGroup) -> pd.DataFrame:
-    """Return a row of `summarize_curves` for each curve in a home mode, and its place on the page."""
-    parts = []
-    for label, curve in noise.home.groupby("curve_label", sort=False):
-        parts.append(
-            summarize_curves(curve).assign(
-                label=label,
-                noise_label=noise.label,
-                family=curve["family"].iloc[0],
-                images=curve["images"].max(),
-                grid=[tuple(sorted(curve["sigma"]))],
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    """Return a row of `summarize_curves` for each curve in a home mode, with its labels and its sigmas."""
+    home = noise.home
+    first = home.drop_duplicates(CURVE)
+    sigmas = home.groupby(CURVE, dropna=False, sort=False)["sigma"].agg(lambda curve: tuple(sorted(curve)))
+    return summarize_curves(home).assign(
+        label=first["curve_label"].to_numpy(),
+        family=first["family"].to_numpy(),
+        images=first["images"].to_numpy(),
+        grid=sigmas.to_numpy(),
+        noise_label=noise.label,
+    )
 
 
 def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
@@ -169,9 +167,9 @@ def _remarks(data: DataGroup, summaries: list[pd.DataFrame]) -> list[str]:
     seeds = cells.groupby("family", sort=False)["train_seed"].nunique()
     single = [family for family, count in seeds.items() if count == 1]
     if len(single) == len(seeds):
-        remarks.append(f"{SEED_REMARK.capitalize()}.")
+        remarks.append(f"One training seed: {_SEED_LUCK}.")
     elif single:
-        remarks.append(f"{listed(single).capitalize()}: {SEED_REMARK}.")
+        remarks.append(f"One training seed of {listed(single)}: {_SEED_LUCK}.")
     if any(summary["grid"].nunique() > 1 for summary in summaries):
         remarks.append(
             "Some networks were measured at other sigmas than others under the same noise: their mean "

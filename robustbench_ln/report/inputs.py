@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pandas as pd
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.modes import MODES
+from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec
 from robustbench_ln.norms.registry import NORMS, find_norm
 from robustbench_ln.report.decoded import find_decoded
@@ -171,12 +170,13 @@ def _json(store: Store, cell: str, name: str) -> dict[str, Any]:
 
 
 def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
-    """Return the rows whose norm and noise this version has; tell the others."""
+    """Return the rows whose norm, noise and mode this version has; tell the others."""
 
     def problem(row: Any) -> str:
         try:
             find_norm(row.norm)
             NoiseSpec(row.noise, row.clip, row.rescale, row.space)
+            check_mode(row.mode)
         except LnbenchError as error:
             return f"Left out cell '{row.cell}': {error}"
         return ""
@@ -192,18 +192,15 @@ def _by_data(known: pd.DataFrame, identities: dict[str, dict[str, Any]], data_di
         sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
         home=[find_norm(row.norm).home_mode == row.mode for row in known.itertuples()],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],
-        norm_rank=known["norm"].map(_rank(NORMS)),
-        noise_rank=known["noise"].map(_rank(NOISES)),
-        mode_rank=known["mode"].map(_rank(MODES)),
-    ).sort_values(
-        _ORDER,
-        ignore_index=True,
-    )
+        norm_rank=known["norm"].map(list(NORMS).index),
+        noise_rank=known["noise"].map(list(NOISES).index),
+        mode_rank=known["mode"].map(MODES.index),
+    ).sort_values(_ORDER, ignore_index=True)
     groups = dict(list(cells.groupby(_DATA, dropna=False, sort=False)))
     keys = {key: (str(key[0]), _whole(key[1]), str(key[2])) for key in groups}
     labels = data_labels(keys)
     return [
-        _data_group(labels[key], *keys[key], labelled(group, identities), data_dir)
+        _data_group(labels[key], *keys[key], _labelled(group, identities), data_dir)
         for key, group in groups.items()
     ]
 
@@ -231,7 +228,7 @@ def _data_group(
     )
 
 
-def labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.DataFrame:
+def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the cells of one data set with the labels of models, curves and modes as columns."""
     models = {row.model: identities[row.cell]["model"] for row in cells.itertuples()}
     names = model_labels(models)
@@ -246,7 +243,7 @@ def labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.D
         modes |= distinct_labels({code: (_mode_label(row), *repeat_parts(row)) for code, row in own.items()})
     return cells.assign(
         model_label=cells["model"].map(names),
-        curve_label=codes.map(at_home).fillna(""),
+        curve_label=codes.map(lambda code: at_home.get(code, "")),
         mode_label=codes.map(modes),
     )
 
@@ -257,11 +254,6 @@ def _mode_label(row: dict[str, Any]) -> str:
 
 def _family(model: dict[str, Any]) -> str:
     return norm_label(model["norm"], model["norm_options"])
-
-
-def _rank(names: Any) -> Callable[[str], int]:
-    order = {name: position for position, name in enumerate(names)}
-    return lambda name: order.get(name, len(order))
 
 
 def _whole(value: Any) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.report.formats import number
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -65,9 +66,9 @@ def model_labels(models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 def repeat_parts(curve: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what may tell two curves of one model and mode apart, from a row of `load_results`."""
     return (
-        f"batch of {curve['batch_size']:g}" if curve["batch_size"] == curve["batch_size"] else "",
+        f"batch of {number(curve['batch_size'])}",
         str(curve["order"]),
-        f"order seed {curve['order_seed']:g}" if curve["order_seed"] == curve["order_seed"] else "",
+        f"order seed {number(curve['order_seed'])}",
         f"{curve['vote']} vote",
         f"noise seed {curve['noise_seed']}",
     )

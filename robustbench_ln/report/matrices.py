@@ -52,23 +52,19 @@ def draw_confusions(store: Store, data: DataGroup, noise: NoiseGroup, curve: str
 
 def collapse_table(data: DataGroup, noise: NoiseGroup) -> Table:
     """Return how concentrated the predictions of each curve in its home mode are, by sigma."""
-    cells = noise.home
-    curves = list(dict.fromkeys(cells["curve_label"]))
-    texts = {
-        (row.sigma, row.curve_label): (percent(row.top_share), percent(row.entropy_share))
-        for row in cells.itertuples()
-    }
-    rows = [
-        [sigma_text(sigma)] + [text for curve in curves for text in texts.get((sigma, curve), ("", ""))]
-        for sigma in sorted(cells["sigma"].unique())
-    ]
-    columns = [f"{curve}: {what}" for curve in curves for what in ("top class", "entropy")]
+    cells = noise.home.drop_duplicates(["curve_label", "sigma"])
+    sigmas = sorted(cells["sigma"].unique())
+    rows = []
+    for curve, own in cells.groupby("curve_label", sort=False):
+        by_sigma = own.set_index("sigma").reindex(sigmas)
+        rows.append([curve, "most predicted class", *map(percent, by_sigma["top_share"])])
+        rows.append([curve, "entropy", *map(percent, by_sigma["entropy_share"])])
     caption = (
-        f"Collapse on {data.label} under {noise.label}: share of all predictions in the most predicted "
-        "class, and entropy of the predicted classes relative to uniform ones (100 % is uniform, "
+        f"Collapse on {data.label} under {noise.label}, by sigma: share of all predictions in the most "
+        "predicted class, and entropy of the predicted classes relative to uniform ones (100 % is uniform, "
         "0 % one class only)"
     )
-    return Table(caption, ["sigma", *columns], rows)
+    return Table(caption, ["network", "measure", *map(sigma_text, sigmas)], rows, heads=2)
 
 
 def _confusion(store: Store, cell: str, classes: int) -> Matrix:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from robustbench_ln.report.drawing import WIDTH, figure_style, shorten, svg_uri
+from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
+from robustbench_ln.report.exhibit import Picture
 
 #: Above it, rows and columns carry no names.
 NAMED_CLASSES = 20
@@ -24,8 +24,10 @@ _LETTER = 0.075
 _TOP, _RIGHT = 0.35, 0.95
 
 
-def draw_matrices(shares: list[npt.NDArray[np.float64]], titles: list[str], classes: tuple[str, ...]) -> str:
-    """Return a data URI.
+def draw_matrices(
+    shares: list[npt.NDArray[np.float64]], titles: list[str], classes: tuple[str, ...]
+) -> Picture:
+    """Draw all matrices in one colour scale.
 
     Args:
         shares: (classes, classes) in [0, 1], [true, predicted]; NaN stays white.
@@ -36,7 +38,7 @@ def draw_matrices(shares: list[npt.NDArray[np.float64]], titles: list[str], clas
     names = [shorten(name, 12) for name in classes] if count <= NAMED_CLASSES else []
     room = _LETTER * max(map(len, names), default=0)
     turned = room > 2 * _LETTER or count > 10
-    left = 0.35 + room
+    left = 0.38 + room
     bottom = 0.35 + (room if turned else 2 * _LETTER)
     pitch = count + max(count // 8, 1)
     canvas = np.full((count, pitch * len(shares) - (pitch - count)), np.nan)
@@ -45,27 +47,22 @@ def draw_matrices(shares: list[npt.NDArray[np.float64]], titles: list[str], clas
         canvas[:, start : start + count] = share
     side = min((WIDTH - left - _RIGHT) * count / canvas.shape[1], _LARGEST_SIDE)
     across = side * canvas.shape[1] / count
-    width, height = left + across + _RIGHT, _TOP + side + bottom
     with figure_style():
-        figure = Figure(figsize=(width, height))
-        axes = figure.add_axes((left / width, bottom / height, across / width, side / height))
+        figure, axes = framed_axes(across, side, left=left, right=_RIGHT, top=_TOP, bottom=bottom)
         _show(axes, canvas)
         axes.set(xticks=[], yticks=[], xlabel="predicted class", ylabel="true class")
-        axes.xaxis.labelpad, axes.yaxis.labelpad = 72 * (bottom - 0.3), 72 * (left - 0.3)
+        axes.xaxis.labelpad, axes.yaxis.labelpad = 72 * (bottom - 0.3), 72 * (left - 0.25)
         for start, title in zip(starts, titles, strict=True):
             above = (start + (count - 1) / 2, -0.5)
             axes.annotate(title, above, (0, 6), textcoords="offset points", ha="center")
         _name_classes(axes, names, starts, pad=0.06 * count / side, turned=turned)
-        scale = figure.add_axes(((left + across + 0.2) / width, bottom / height, 0.12 / width, side / height))
-        _draw_scale(scale)
-        return svg_uri(figure)
+        _draw_scale(axes.inset_axes((1 + 0.2 / across, 0, 0.12 / across, 1)))
+        return as_picture(figure)
 
 
 def _show(axes: Axes, canvas: npt.NDArray[np.float64], **how: Any) -> None:
     # Without interpolation the picture is stored as it is.
     axes.imshow(canvas, cmap=_COLOURS, vmin=0, vmax=1, interpolation="none", **how)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
 
 
 def _name_classes(axes: Axes, names: list[str], starts: list[int], *, pad: float, turned: bool) -> None:
@@ -81,6 +78,8 @@ def _name_classes(axes: Axes, names: list[str], starts: list[int], *, pad: float
 
 
 def _draw_scale(axes: Axes) -> None:
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
     _show(axes, np.linspace(1, 0, 101)[:, None], aspect="auto", extent=(0, 1, 0, 1))
     axes.set_xticks([])
     axes.yaxis.tick_right()

@@ -112,6 +112,7 @@ def data_table(inputs: Inputs) -> Table:
     trained = {
         (_text(_dig(recipe, "name")), _text(_dig(recipe, "checksum")), _dig(recipe, "limit"))
         for recipe in (_dig(model.card, "recipe", "data") for model in inputs.models)
+        if recipe is not None
     }
     rows += [
         [name, "train", checksum, "", "all" if limit is None else number(limit), "", ""]

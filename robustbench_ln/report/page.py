@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -46,7 +46,7 @@ class DataSection:
     headline: Headline
     noises: list[NoiseSection]
     coverage: Coverage
-    coupled: str = field(default="")
+    coupled: str
 
 
 def render_page(inputs: Inputs, title: str, digest: str) -> str:

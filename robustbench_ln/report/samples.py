@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from robustbench_ln.data.dataset import Arrays, DataSet, limited
 from robustbench_ln.noise.draws import FloatArray
-from robustbench_ln.report.drawing import WIDTH, figure_style, shorten, svg_uri
-from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
+from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
+from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import listed, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
 from robustbench_ln.sweep.images import IntArray, NoisyImages
@@ -22,6 +21,8 @@ _SIGMAS = 9
 #: Larger images are thinned out to this many pixels a side: noise does not compress.
 _SIDE = 64
 _GAP = 2
+#: Between images, which may be all black or all white.
+_GREY = 0.85
 
 
 def draw_samples(data: DataGroup, noise: NoiseGroup, identities: dict[str, dict[str, Any]]) -> Exhibit:
@@ -100,28 +101,32 @@ def _noisy(
     return images
 
 
-def _draw(tiles: list[FloatArray], sigmas: list[str], names: list[str]) -> str:
-    step = -(-max(tiles[0].shape[2:]) // _SIDE)
+def _draw(tiles: list[FloatArray], sigmas: list[str], names: list[str]) -> Picture:
+    step = _thinning(tiles[0].shape)
     small = [np.clip(images[:, :, ::step, ::step], 0, 1) for images in tiles]
     _, _, height, width = small[0].shape
-    canvas = np.ones((len(names) * (height + _GAP), len(sigmas) * (width + _GAP), 3), dtype=np.float32)
+    canvas = np.full((len(names) * (height + _GAP), len(sigmas) * (width + _GAP), 3), _GREY, np.float32)
     for column, images in enumerate(small):
         for row, image in enumerate(images):
             top, left = row * (height + _GAP), column * (width + _GAP)
             canvas[top : top + height, left : left + width] = image.transpose(1, 2, 0)
-    side = min(WIDTH - 0.9, 1.1 * len(sigmas))
+    canvas = canvas[:-_GAP, :-_GAP]
+    labels = [shorten(name, 14) for name in names]
+    margin = 0.15 + 0.075 * max(map(len, labels))
+    across = min(WIDTH - margin - 0.1, 1.1 * len(sigmas))
+    down = across * canvas.shape[0] / canvas.shape[1]
     with figure_style():
-        size = (side + 0.9, side * canvas.shape[0] / canvas.shape[1] + 0.5)
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.add_subplot()
+        figure, axes = framed_axes(across, down, left=margin, right=0.1, top=0.3, bottom=0.1)
         axes.imshow((canvas * 255).round().astype(np.uint8), interpolation="none")
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
         axes.xaxis.tick_top()
         axes.set_xticks(_centres(len(sigmas), width), [f"sigma {sigmas[0]}", *sigmas[1:]], fontsize=8.5)
-        axes.set_yticks(_centres(len(names), height), [shorten(name, 14) for name in names], fontsize=8.5)
-        return svg_uri(figure)
+        axes.set_yticks(_centres(len(names), height), labels, fontsize=8.5)
+        return as_picture(figure)
+
+
+def _thinning(shape: tuple[int, ...]) -> int:
+    """Return of how many pixels along a side one is shown."""
+    return -(-max(shape[2:]) // _SIDE)
 
 
 def _centres(count: int, side: int) -> npt.NDArray[np.float64]:
@@ -168,7 +173,7 @@ def _caption(data: DataGroup, noise: NoiseGroup, identity: dict[str, Any], array
             f"Noise was added after the normalization of model {identity['model']['id']}, "
             "which is undone here."
         )
-    step = -(-max(arrays.images.shape[2:]) // _SIDE)
+    step = _thinning(arrays.images.shape)
     if step > 1:
-        sentences.append(f"Every {step}th pixel of every {step}th row is shown.")
+        sentences.append(f"One pixel in {step} is shown along each side.")
     return " ".join(sentences)

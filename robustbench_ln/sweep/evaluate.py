@@ -14,14 +14,14 @@ from torch import nn
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.modes import Layout, Vote, count_votes, lay_out, modes_for
-from robustbench_ln.noise import NoiseSpec, find_noise, parse_sigmas, sigma_value
+from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.norms.convert import norm_of
 from robustbench_ln.norms.sets import laid_out
 from robustbench_ln.store.frame import tabulate
 from robustbench_ln.store.store import Counts
 from robustbench_ln.sweep.images import NoisyImages, Preprocessing, evaluation_order, standardise
-from robustbench_ln.sweep.plan import DEFAULT_BATCH_SIZE, Order
+from robustbench_ln.sweep.plan import DEFAULT_BATCH_SIZE, Order, SweepSettings
 
 IntArray = npt.NDArray[np.int64]
 
@@ -230,12 +230,20 @@ def evaluate(
         Modes of arXiv 1902.06550, section 3; see `robustbench_ln.modes`.
     """
     arrays = _as_arrays(images, labels)
-    spec, sigmas = NoiseSpec(noise, clip=clip), parse_sigmas(sigma)
-    for one in sigmas:
-        sigma_value(find_noise(noise), one)
+    settings = SweepSettings(
+        (NoiseSpec(noise, clip=clip),),
+        parse_sigmas(sigma),
+        seed=seed,
+        order=order,
+        order_seed=order_seed,
+        vote=vote,
+        batch_size=batch_size,
+        limit=limit,
+    )
+    (spec,), sigmas = settings.noises, settings.sigmas
     norm, groups = norm_of(network)
     channels = arrays.images.shape[1]
-    preprocessing = {"mean": tuple(mean or (0.0,) * channels), "std": tuple(std or (1.0,) * channels)}
+    preprocessing = {"mean": _each(mean, 0.0, channels, "mean"), "std": _each(std, 1.0, channels, "std")}
     layouts = [lay_out(mode, norm, groups, batch_size) for mode in modes or modes_for(norm)]
     indices = limited(len(arrays.labels), limit)
     ordered = evaluation_order(arrays.labels, indices, order, order_seed)
@@ -276,6 +284,14 @@ def evaluate(
     table = tabulate(rows)
     table["confusion"] = [confusions[cell] for cell in table["cell"]]
     return table
+
+
+def _each(values: Sequence[float] | None, default: float, channels: int, name: str) -> tuple[float, ...]:
+    """Return one number a channel."""
+    numbers = (default,) * channels if values is None else tuple(float(value) for value in values)
+    if len(numbers) != channels:
+        raise LnbenchError(f"`{name}` has {len(numbers)} numbers, but the images have {channels} channels.")
+    return numbers
 
 
 def _as_arrays(images: npt.NDArray[np.uint8] | torch.Tensor, labels: npt.ArrayLike | torch.Tensor) -> Arrays:

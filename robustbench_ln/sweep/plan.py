@@ -38,7 +38,8 @@ class SweepSettings:
         limit: evaluate this many images only.
 
     Raises:
-        LnbenchError: a sigma that a family does not allow, an unknown order or vote rule.
+        LnbenchError: a sigma that a family does not allow, an unknown order or vote rule, a limit or batch
+            without images, a negative seed.
     """
 
     noises: tuple[NoiseSpec, ...]
@@ -64,6 +65,9 @@ class SweepSettings:
         for name, number in (("--limit", self.limit), ("--batch-size", self.batch_size)):
             if number is not None and number < 1:
                 raise LnbenchError(f"{name} {number} holds no image.", "Give 1 or more.")
+        for name, number in (("--seed", self.seed), ("--order-seed", self.order_seed)):
+            if number < 0:
+                raise LnbenchError(f"{name} {number} is negative.", "Give 0 or more.")
 
     def request(self) -> dict[str, Any]:
         """Return the settings as JSON values, for the record of the invocation."""

@@ -81,6 +81,9 @@ def plan_recipes(
         UnknownNameError: an unknown norm.
         LnbenchError: a batch that does not divide into LocalNorm's groups, or fewer images than a batch.
     """
+    for what, number in (("epochs", epochs), ("limit", limit)):
+        if number is not None and number < 1:
+            raise LnbenchError(f"{number} is no number for {what}.", "Give 1 or more.")
     train = benchmark.train if epochs is None else benchmark.train.model_copy(update={"epochs": epochs})
     identity = data.identity("train", limit)
     images = identity["limit"] or data.info.splits["train"].images

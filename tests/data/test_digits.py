@@ -131,7 +131,7 @@ def test_a_limit_keeps_that_many_ascending_indices(limit, expected):
 def test_a_limit_is_not_the_first_images():
     # Files often lie sorted by class: the first hundred of a thousand would be of one class.
     assert limited(1000, 100).max() > 900
-    assert limited(1000, 100).tolist() == limited(1000, 100).tolist()
+    assert limited(1000, 6).tolist() == [2, 354, 748, 751, 893, 911]  # stored results rest on the choice
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,19 @@ def test_a_pixel_mask_covers_all_channels_and_a_value_mask_each_channel_alone():
 
 
 @pytest.mark.parametrize("name", ["mbn", "mbn-pixel"])
+def test_a_value_is_dropped_where_its_number_is_below_sigma(name):
+    smallest, largest = np.float32(0), np.float32(1 - 2**-24)  # what a draw can give
+    one = np.ones((1, 1, 1, 1), dtype=np.float32)
+    for sigma, number, kept in (
+        (0, smallest, True),
+        (1, largest, False),
+        (0.5, np.float32(0.5), True),
+        (0.5, np.nextafter(np.float32(0.5), np.float32(0)), False),
+    ):
+        assert NOISES[name].apply(one, sigma, one * number).item() == kept
+
+
+@pytest.mark.parametrize("name", ["mbn", "mbn-pixel"])
 def test_dropping_keeps_the_other_values_to_the_bit(name):
     x = images_of(20) + np.float32(0.001)
     noisy = add_noise(x, name, sigma=0.3)
@@ -190,7 +203,7 @@ def test_rate_0_adds_nothing():
     assert not poisson(0, np.linspace(0, 0.999, 50, dtype=np.float32)).any()
 
 
-@pytest.mark.parametrize("rate", [1e-9, 0.5, 10, 300])
+@pytest.mark.parametrize("rate", [1e-9, 0.5, 10, 300, 1e4])
 def test_a_uniform_number_of_0_gives_a_possible_count(rate):
     count = float(poisson(rate, np.zeros(1, dtype=np.float32))[0])
     assert 0 <= count <= rate

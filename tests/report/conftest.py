@@ -1,12 +1,19 @@
 """Stores written by hand: no training, counts chosen so that every number is known beforehand."""
 
+import base64
+import io
 import json
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from robustbench_ln.data.dataset import Arrays, DataInfo, Decoded, write_decoded
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.report.build import build_report
 from robustbench_ln.store.store import Counts, Store
 
 
@@ -132,3 +139,96 @@ def maker(tmp_path, monkeypatch):
     """A store of its own, and no data but its own."""
     monkeypatch.setenv("LNBENCH_DATA", str(tmp_path / "nowhere"))
     return Maker(tmp_path)
+
+
+class Page(HTMLParser):
+    """A page taken apart; complains about tags that are not closed in order."""
+
+    VOID = frozenset({"meta", "img", "br", "hr", "link", "input"})
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.html = path.read_text(encoding="utf-8")
+        self.open = []
+        self.tags = []
+        self.tables = {}
+        self.text = ""
+        self._rows = self._cell = None
+        self._caption = None
+        self.feed(self.html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag in self.VOID:
+            return
+        self.open.append(tag)
+        if tag == "table":
+            self._rows = []
+        elif tag == "caption":
+            self._caption = ""
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._cell = ""
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag == "table":
+            self.tables[self._caption] = self._rows
+            self._caption = None
+        elif tag in ("td", "th"):
+            self._rows[-1].append(self._cell.strip())
+            self._cell = None
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text += data.replace("\N{NO-BREAK SPACE}", " ")
+        if self._cell is not None:
+            self._cell += data.replace("\N{NO-BREAK SPACE}", " ")
+        elif "caption" in self.open:
+            self._caption += data
+
+    def all(self, tag):
+        """Return the attributes of all elements of a kind."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def table(self, start):
+        """Return the rows of the one table whose caption starts so, each as a dictionary by heading."""
+        (found,) = [rows for caption, rows in self.tables.items() if caption.startswith(start)]
+        return [dict(zip(found[0], row, strict=True)) for row in found[1:]]
+
+    def csv(self, name):
+        """Return a download as a table."""
+        (link,) = [link for link in self.all("a") if link.get("download") == name]
+        return pd.read_csv(io.BytesIO(base64.b64decode(link["href"].partition(",")[2])))
+
+    def svgs(self):
+        """Return the drawings as XML trees, which fails where one is not well formed."""
+        return [
+            ElementTree.fromstring(base64.b64decode(image["src"].partition(",")[2]))
+            for image in self.all("img")
+        ]
+
+
+@pytest.fixture
+def words(build, monkeypatch):
+    """Build the page without its drawings, which take most of the time."""
+    for name in ("draw_home_curves", "draw_mode_curves", "draw_samples"):
+        monkeypatch.setattr(f"robustbench_ln.report.page.{name}", lambda *given: None)
+    monkeypatch.setattr("robustbench_ln.report.page.draw_confusions", _no_matrix)
+    return build
+
+
+def _no_matrix(*given):
+    raise LnbenchError("not drawn")
+
+
+@pytest.fixture
+def build(maker):
+    """Build the report of the store and take the page apart."""
+
+    def build_page(**settings):
+        return Page(build_report(maker.store, data_dir=maker.data_dir, **settings).path)
+
+    return build_page

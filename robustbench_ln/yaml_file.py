@@ -1,0 +1,136 @@
+"""A YAML file as plain values, where every value knows its line and every mistake is a sentence.
+
+Stricter than YAML: keys are text, aliases, dates and repeated keys are refused, and nothing is built but
+text, numbers, truth values, lists and mappings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+
+from robustbench_ln.errors import LnbenchError
+
+Location = tuple[Any, ...]
+_MAX_BYTES = 1_000_000
+_MAX_DEPTH = 20
+_KINDS = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
+
+
+class YamlFile:
+    """A file that was read.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        path: the file.
+        value: what it holds.
+
+    Raises:
+        LnbenchError: unreadable, not YAML, or holding what is refused; with the line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._root = self._compose()
+        self._seen: set[int] = set()
+        self._constructor = SafeConstructor()
+        self.value = self._plain(self._root, 0)
+
+    def error(self, location: Location, message: str, hint: str = "") -> LnbenchError:
+        """Return an error that points at the line of a location, as far as the file has it."""
+        return self._error_at(self._line(location), message, hint)
+
+    def _compose(self) -> yaml.Node:
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise LnbenchError(f"Cannot read '{self.path}': {error.strerror}.") from error
+        if len(content) > _MAX_BYTES:
+            raise LnbenchError(
+                f"'{self.path}' has {len(content):,} bytes.", f"At most {_MAX_BYTES:,} are read."
+            )
+        try:
+            root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+        except UnicodeDecodeError as error:
+            raise LnbenchError(f"'{self.path}' is not a UTF-8 text: {error.reason}.") from error
+        except RecursionError as error:
+            raise LnbenchError(f"'{self.path}' is nested too deeply to be read.") from error
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            line = int(mark.line) + 1 if mark else 1
+            raise self._error_at(line, f"not YAML: {problem}.", "Mend that line.") from error
+        if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
+            raise self._error_at(1, "the file is empty.")
+        return root
+
+    def _plain(self, node: yaml.Node, depth: int) -> Any:
+        line = _line_of(node)
+        if id(node) in self._seen:
+            raise self._error_at(line, "an alias points here.", "Write the values out.")
+        self._seen.add(id(node))
+        if depth > _MAX_DEPTH:
+            raise self._error_at(line, f"nested more than {_MAX_DEPTH} levels deep.")
+        prefix, _, kind = node.tag.rpartition(":")
+        if prefix != "tag:yaml.org,2002" or kind not in _KINDS:
+            raise self._error_at(
+                line, f"not YAML that is read here: {node.tag}.", "Write a text or a number."
+            )
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(item, depth + 1) for item in node.value]
+        try:
+            # A date stays the text that it is.
+            return (
+                node.value
+                if kind in ("str", "timestamp")
+                else self._constructor.construct_object(_scalar(node))
+            )
+        except (ValueError, KeyError) as error:
+            shown = node.value if len(node.value) < 40 else f"{node.value[:40]}..."
+            raise self._error_at(line, f"'{shown}' is not a value of type {kind}.") from error
+
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._error_at(_line_of(key), "a key must be a text.")
+            if key.value in values:
+                raise self._error_at(
+                    _line_of(key), f"the key '{key.value}' stands here a second time.", "Keep one of them."
+                )
+            values[key.value] = self._plain(value, depth + 1)
+        return values
+
+    def _line(self, location: Location) -> int:
+        node, line = self._root, _line_of(self._root)
+        for part in location:
+            if isinstance(node, yaml.MappingNode):
+                pair = next(((key, value) for key, value in node.value if key.value == part), None)
+                if pair is None:
+                    return line
+                line, node = _line_of(pair[0]), pair[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = _line_of(node)
+            else:
+                return line
+        return line
+
+    def _error_at(self, line: int, message: str, hint: str = "") -> LnbenchError:
+        return LnbenchError(f"{self.path}:{line}: {message}", hint)
+
+
+def _line_of(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _scalar(node: yaml.Node) -> yaml.ScalarNode:
+    """Return a fresh node, since the constructor keeps what it has built."""
+    return yaml.ScalarNode(node.tag, node.value, node.start_mark, node.end_mark)

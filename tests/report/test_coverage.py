@@ -1,0 +1,54 @@
+"""Coverage: what is expected comes from cells and from what was asked for."""
+
+import pytest
+
+AGN = {"name": "agn", "clip": False, "rescale": False, "space": "pixel"}
+
+
+def coverage(page):
+    return {(row["network"], row["mode"]): row["agn"] for row in page.table("Sigmas measured on toy")}
+
+
+def sweep(sigmas, modes=None, limit=None):
+    return {"noises": [AGN], "sigmas": sigmas, "modes": modes, "limit": limit}
+
+
+def test_a_request_names_sigmas_and_modes_that_are_missing(maker, words):
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.run("run-1", sweep=sweep(["0", "1", "2"]))
+    assert coverage(words()) == {
+        ("batchnorm", "frozen"): "2 of 3 missing: 2",
+        ("batchnorm", "single"): "0 of 3 missing: all",
+        ("batchnorm", "batch"): "0 of 3 missing: all",
+    }
+
+
+def test_a_request_for_other_cells_is_not_held_against_these(maker, words):
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.cell(sigma="5", data="other", checksum="9999", run="run-2")
+    maker.run("run-1", sweep=sweep(["0", "1"], modes=["frozen"]))
+    maker.run("run-2", sweep=sweep(["5"], modes=["frozen"]))
+    maker.run("run-3", sweep=sweep(["7"], limit=100))
+    assert coverage(words()) == {("batchnorm", "frozen"): "2 of 2"}
+
+
+def test_a_request_that_was_cut_off_counts(maker, words):
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.run("run-2", sweep=sweep(["0", "1", "2"], modes=["frozen"]))
+    assert coverage(words()) == {("batchnorm", "frozen"): "2 of 3 missing: 2"}
+
+
+@pytest.mark.parametrize("request_of_run", [None, [], {"sweep": 3}, {"sweep": {"noises": [{"name": "?"}]}}])
+def test_foreign_requests_are_passed_over(maker, words, request_of_run):
+    maker.cell()
+    maker.store.publish_run("run-1", {"request": request_of_run, "versions": 5, "code": None})
+    assert coverage(words()) == {("batchnorm", "frozen"): "1 of 1"}
+
+
+def test_failures_are_listed_with_their_reason(maker, words):
+    maker.cell()
+    maker.store.publish_failure("cell-x", "run-9", {"identity": {}, "reason": "The logits are not finite."})
+    page = words()
+    assert page.table("Cells that could not be measured") == [
+        {"cell": "cell-x", "reason": "The logits are not finite.", "invocation": "run-9"}
+    ]
