@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from robustbench_ln.data.open import default_data_dir
+from robustbench_ln.data.decoded import default_data_dir
 
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")

@@ -12,7 +12,7 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 #: Columns that name one curve: cells that differ in sigma alone.
 CURVE = [
-    "model", "benchmark", "network", "norm", "groups", "train_seed", "data", "limit",
+    "model", "benchmark", "network", "norm", "groups", "train_seed", "data", "checksum", "limit",
     "noise", "clip", "rescale", "space", "noise_seed",
     "mode", "vote", "coupled", "batch_size", "set_size", "order", "order_seed",
 ]  # fmt: skip

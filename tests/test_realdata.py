@@ -10,7 +10,8 @@ import pytest
 
 from robustbench_ln import evaluate, load_results
 from robustbench_ln.benchmarks import find_config, load_benchmarks
-from robustbench_ln.data.open import default_data_dir, open_data
+from robustbench_ln.data.decoded import default_data_dir
+from robustbench_ln.data.open import open_data
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.store import Store
 from robustbench_ln.training.loop import train

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from robustbench_ln.data import digits, folder, torchvision_sets
 from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, write_decoded
+from robustbench_ln.data.decoded import decoded_root
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.publish import check_writable, publish_directory
 
@@ -16,14 +16,6 @@ DATA_NAMES = ("digits", "mnist", "cifar10", "folder:PATH")
 #: Raised by one whenever decoding changes, so that old decoded arrays are not read.
 _DECODER_VERSION = 1
 _ELSEWHERE = "Choose another folder with --data-dir DIR or LNBENCH_DATA."
-
-
-def default_data_dir() -> Path:
-    """Return the per-user cache: `LNBENCH_DATA`, else `lnbench` under the user's cache folder."""
-    given = os.environ.get("LNBENCH_DATA")
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lnbench"
 
 
 def check_spec(spec: str) -> tuple[str, str]:
@@ -72,7 +64,7 @@ def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataS
         root = Path(path).expanduser()
         fingerprint, decode = folder.fingerprint(root, image_size), lambda: folder.decode(root, image_size)
     key = hashlib.blake2b(f"{_DECODER_VERSION} {fingerprint}".encode(), digest_size=6).hexdigest()
-    cached = _decoded_root(data_dir) / f"{name}-{key}"
+    cached = decoded_root(data_dir) / f"{name}-{key}"
     if not cached.is_dir():
         check_writable(cached.parent, _ELSEWHERE)
         content = decode()
@@ -83,9 +75,3 @@ def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataS
         raise LnbenchError(
             f"Decoded data in '{cached}' cannot be read: {error}.", f"Remove it: rm -r '{cached}'."
         ) from error
-
-
-def _decoded_root(data_dir: Path) -> Path:
-    if os.access(data_dir, os.W_OK) or not data_dir.exists():
-        return data_dir / "decoded"
-    return default_data_dir() / "decoded"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_ln import __version__
+from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
-from robustbench_ln.report.decoded import decoded_folders
 from robustbench_ln.store.store import Store
 
 #: Raised by one whenever the same store would give another page than before.

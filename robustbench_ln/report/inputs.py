@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.data.decoded import find_decoded
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec
 from robustbench_ln.norms.registry import NORMS, find_norm
-from robustbench_ln.report.decoded import find_decoded
 from robustbench_ln.report.labels import (
     data_labels,
     distinct_labels,
@@ -188,7 +188,6 @@ def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
 
 def _by_data(known: pd.DataFrame, identities: dict[str, dict[str, Any]], data_dir: Path) -> list[DataGroup]:
     cells = known.assign(
-        checksum=[str(identities[cell]["data"].get("checksum", "")) for cell in known["cell"]],
         sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
         home=[find_norm(row.norm).home_mode == row.mode for row in known.itertuples()],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],

@@ -12,6 +12,8 @@ import pandas as pd
 from robustbench_ln.metrics import CURVE, add_metrics
 from robustbench_ln.store.store import SCHEMA_VERSION, Store
 
+_WHOLE = ("groups", "limit", "batch_size", "set_size", "order_seed")
+
 
 def load_results(path: str | Path) -> pd.DataFrame:
     """Read all finished cells of a results folder.
@@ -21,9 +23,9 @@ def load_results(path: str | Path) -> pd.DataFrame:
 
     Returns:
         One row a cell, sorted by model, noise, mode and sigma. Columns: `cell`; the identity (`model`,
-        `benchmark`, `network`, `norm`, `groups`, `train_seed`, `data`, `limit`, `noise`, `clip`, `rescale`,
-        `space`, `sigma`, `noise_seed`, `mode`, `vote`, `coupled`, `batch_size`, `set_size`, `order`,
-        `order_seed`); the counts (`images`, `correct`, `classes`); and the metrics of
+        `benchmark`, `network`, `norm`, `groups`, `train_seed`, `data`, `checksum`, `limit`, `noise`, `clip`,
+        `rescale`, `space`, `sigma`, `noise_seed`, `mode`, `vote`, `coupled`, `batch_size`, `set_size`,
+        `order`, `order_seed`); the counts (`images`, `correct`, `classes`); and the metrics of
         `robustbench_ln.metrics.add_metrics`. Empty where there is no cell.
 
     Warns:
@@ -51,7 +53,7 @@ def read_rows(root: Path) -> tuple[pd.DataFrame, list[str]]:
                 problems.append(f"Left out '{path}': a newer lnbench wrote it.")
                 continue
             rows.append({"cell": cell_id, **flatten(record)})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(
                 f"Left out '{path}': it is not a readable record ({type(error).__name__}: {error})."
             )
@@ -61,6 +63,8 @@ def read_rows(root: Path) -> tuple[pd.DataFrame, list[str]]:
 def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return flat rows as the table of `load_results`, metrics added."""
     frame = pd.DataFrame(rows, columns=["cell", *CURVE, "sigma", "images", "correct", "classes", "predicted"])
+    # Columns keep one type whatever the store holds: a missing whole number is <NA>.
+    frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     ordered = frame.sort_values(["model", "noise", "mode", "sigma", "cell"], ignore_index=True)
     return add_metrics(ordered)
 
@@ -78,6 +82,7 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
         "groups": model["norm_options"].get("groups"),
         "train_seed": model["seed"],
         "data": identity["data"]["name"],
+        "checksum": identity["data"]["checksum"],
         "limit": identity["data"]["limit"],
         "noise": noise["name"],
         "clip": noise["clip"],
@@ -92,8 +97,8 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
         "set_size": coupling.get("set_size"),
         "order": coupling.get("order"),
         "order_seed": coupling.get("order_seed"),
-        "images": counts["images"],
-        "correct": counts["correct"],
+        "images": int(counts["images"]),
+        "correct": int(counts["correct"]),
         "classes": len(counts["predicted"]),
-        "predicted": counts["predicted"],
+        "predicted": [int(count) for count in counts["predicted"]],
     }

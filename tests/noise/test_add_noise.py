@@ -228,6 +228,15 @@ def test_every_option_is_part_of_a_noise_s_identity():
         assert changed.identity() != plain
 
 
+@pytest.mark.parametrize("spread", [1e-30, 1e-6, 0.25, 1e6])
+def test_rescaling_stretches_the_smallest_spread(spread):
+    images = np.array([0, 0.5, 1, 0.25], dtype=np.float32).reshape(1, 1, 2, 2) * np.float32(spread)
+    mapped = rescale_channels(
+        images, np.array([[0], [spread]], np.float32), np.array([[-1], [3]], np.float32)
+    )
+    np.testing.assert_allclose(mapped.ravel(), [-1, 1, 3, 0], rtol=1e-5, atol=1e-6)
+
+
 @given(
     arrays.arrays(np.float32, (3, 2, 2, 2), elements=st.floats(-8, 8, width=16)),
     st.lists(st.integers(-4, 4), min_size=4, max_size=4),

@@ -80,14 +80,15 @@ def test_dynamic_statistics_are_those_of_each_set(rows, sets, training):
         torch.testing.assert_close(y[one::sets], expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("value", [1.0, float("inf"), float("nan")])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("sets", [1, 4])
-def test_dynamic_statistics_change_no_bit_of_the_layer(training, sets):
+def test_dynamic_statistics_change_no_bit_of_the_layer(training, sets, value):
     ours, _ = pair_of_layers(3, seed=4)
     ours.train(training)
     before = bits(ours)
     with laid_out(ours, torch.zeros(sets, dtype=torch.int64)):
-        ours(100 + images_of((4, 3, 3, 3), 4))
+        ours(value * (100 + images_of((4, 3, 3, 3), 4)))
     assert bits(ours) == before
     assert int(ours.num_batches_tracked) == 0
     assert ours.training is training

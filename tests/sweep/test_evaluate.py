@@ -571,10 +571,11 @@ def test_logits_that_are_not_finite_are_an_error(norm, mode, value):
         evaluate(network, images, labels, sigma="0", modes=[mode], batch_size=4)
 
 
-def test_labels_beyond_the_network_s_classes_are_an_error_that_names_both():
+@pytest.mark.parametrize("label", [CLASSES, 11, 10**12])
+def test_labels_beyond_the_network_s_classes_are_an_error_that_names_both(label):
     images, labels = images_and_labels(6)
-    labels[2] = 11
-    with pytest.raises(LnbenchError, match=rf"\b11\b.*\b{CLASSES}\b"):
+    labels[2] = label
+    with pytest.raises(LnbenchError, match=rf"\b{label}\b.*\b{CLASSES}\b"):
         evaluate(network_of("batchnorm"), images, labels, sigma="0")
 
 

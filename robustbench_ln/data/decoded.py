@@ -1,16 +1,33 @@
-"""Find decoded data sets by their content; nothing is downloaded or decoded for a page."""
+"""Where decoded data sets lie, and finding one by its content; nothing is downloaded or decoded here."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from robustbench_ln.data.dataset import DataInfo, DataSet
-from robustbench_ln.data.open import default_data_dir
+
+_FOLDER = "decoded"
+
+
+def default_data_dir() -> Path:
+    """Return the per-user cache: `LNBENCH_DATA`, else `lnbench` under the user's cache folder."""
+    given = os.environ.get("LNBENCH_DATA")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lnbench"
+
+
+def decoded_root(data_dir: Path) -> Path:
+    """Return where decoded data are kept: in `data_dir`, or in the default place if that is read-only."""
+    if os.access(data_dir, os.W_OK) or not data_dir.exists():
+        return data_dir / _FOLDER
+    return default_data_dir() / _FOLDER
 
 
 def decoded_folders(data_dir: Path) -> list[Path]:
     """Return the folders of decoded data sets, those under `data_dir` first."""
-    roots = dict.fromkeys(root / "decoded" for root in (data_dir, default_data_dir()))
+    roots = dict.fromkeys(root / _FOLDER for root in (data_dir, default_data_dir()))
     return [
         folder
         for root in roots
