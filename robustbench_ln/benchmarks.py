@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -110,14 +111,14 @@ def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
         where = (name, *problems[0]["loc"])
         hint = _known_keys(problems[0]["loc"]) if problems[0]["type"] == "extra_forbidden" else ""
         raise file.error(where, f"{'.'.join(map(str, where))}: {_reason(problems[0])}.", hint) from error
-    _check(file, (name, "network"), lambda: check_network(benchmark.network))
-    _check(file, (name, "data"), lambda: check_spec(benchmark.data))
+    _check(file, (name, "network"), partial(check_network, benchmark.network))
+    _check(file, (name, "data"), partial(check_spec, benchmark.data))
     for norm, options in benchmark.norms.items():
         where = (name, "norms", norm)
-        _check(file, where, lambda norm=norm: find_norm(norm))
+        _check(file, where, partial(find_norm, norm))
         unknown = [option for option in options if option not in find_norm(norm).options]
         where = (*where, *unknown[:1])
-        _check(file, where, lambda norm=norm, options=options: resolve_options(norm, options))
+        _check(file, where, partial(resolve_options, norm, options))
     return benchmark
 
 

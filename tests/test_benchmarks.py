@@ -140,6 +140,7 @@ MISTAKES = {
     "two documents": ("  seeds: [0, 1]\n", "  seeds: [0, 1]\n---\ntwo: {}\n", 15, "not YAML"),
     "whole number that is none": ("epochs: 3", "epochs: !!int three", 10, ""),
     "yes or no that is neither": ("epochs: 3", "epochs: !!bool three", 10, ""),
+    "sign without a number": ("epochs: 3", 'epochs: !!int "-"', 10, ""),
     "number with too many digits": ("epochs: 3", "epochs: " + "9" * 5000, 10, ""),
     "list as key": ("  seeds: [0, 1]", "  ? [a, b]\n  : 1", 14, ""),
     "mapping as key": ("  seeds: [0, 1]", "  ? {a: b}\n  : 1", 14, ""),

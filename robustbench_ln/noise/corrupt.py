@@ -115,7 +115,9 @@ class NoiseSpec:
         _, channels, height, width = images.shape
         random = draw(noise.kind, seed, noise.name, indices, (channels, height, width))
         noisy = noise.apply(images, sigma_value(noise, sigma), random)
-        return noisy.clip(0, 1) if self.clip else noisy
+        if self.clip:
+            np.clip(noisy, 0, 1, out=noisy)
+        return noisy
 
 
 def rescale_channels(images: FloatArray, observed: FloatArray, wanted: FloatArray) -> FloatArray:
