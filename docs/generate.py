@@ -22,6 +22,12 @@ from robustbench_ln.norms.registry import NORMS
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference"
 DOCUMENTS = ("README.md", "docs/reference/noises.md", "docs/reference/modes.md")
+#: Printed in the text of the LocalNorm paper, section 5.2 (Fig 7), in per cent.
+FIG_7 = {
+    "batchnorm": {1: "44.67", 2: "about 10"},
+    "switchnorm": {1: "84.89", 2: "39.31"},
+    "localnorm": {1: "97.78", 2: "75.01"},
+}
 RANGES = {"agn": "0 to 4", "agn-uniform-additive": "0 to 4", "mbn": "0 to 0.8"}
 
 
@@ -73,6 +79,36 @@ def mnist() -> str:
     return table(head, rows) + "\n\n" + _provenance(cells)
 
 
+def fig7() -> str:
+    """The numbers that the paper prints for Fig 7 beside those measured under both readings of its noise."""
+    cells = load_results(REFERENCE)
+    cells = cells[cells["benchmark"] == "mnist"]
+    rows = []
+    for norm, mode in (
+        ("batchnorm", "frozen"),
+        ("switchnorm", "frozen"),
+        ("localnorm", "batch"),
+        ("batchnorm", "batch"),
+        ("switchnorm", "batch"),
+    ):
+        mine = cells[(cells["norm"] == norm) & (cells["mode"] == mode)]
+        printed = FIG_7[norm] if mode == NORMS[norm].home_mode else {}
+        row = [norm, f"`{mode}`"]
+        for sigma in (1, 2):
+            row.append(printed.get(sigma, ""))
+            row += [_at(mine, noise, sigma) for noise in ("agn", "agn-uniform-additive")]
+        rows.append(row)
+    head = ["norm", "mode"]
+    for sigma in (1, 2):
+        head += [f"sigma {sigma}: paper", "`agn`", "`agn-uniform-additive`"]
+    return table(head, rows)
+
+
+def _at(cells: pd.DataFrame, noise: str, sigma: float) -> str:
+    found = cells[(cells["noise"] == noise) & (cells["sigma"] == sigma)]
+    return f"{found['accuracy'].iloc[0]:.2%}" if len(found) else ""
+
+
 def _provenance(cells: pd.DataFrame) -> str:
     images = sorted(set(cells["images"]))
     seeds = sorted(set(cells["train_seed"]))
@@ -90,7 +126,7 @@ def _options(options: object) -> str:
     return ", ".join(f"{name}={'required' if value is None else value}" for name, value in options.items())
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"noises": noises, "modes": modes, "mnist": mnist}
+BLOCKS: dict[str, Callable[[], str]] = {"noises": noises, "modes": modes, "mnist": mnist, "fig7": fig7}
 
 
 def filled(text: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 from robustbench_ln.data.open import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.models.registry import check_network
-from robustbench_ln.norms.registry import find_norm, resolve_options
+from robustbench_ln.norms.registry import check_groups, find_norm
 from robustbench_ln.yaml_file import Location, YamlFile
 
 _NAME = "benchmarks.yaml"
@@ -118,7 +118,7 @@ def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
         _check(file, where, partial(find_norm, norm))
         unknown = [option for option in options if option not in find_norm(norm).options]
         where = (*where, *unknown[:1])
-        _check(file, where, partial(resolve_options, norm, options))
+        _check(file, where, partial(check_groups, norm, options, benchmark.train.batch_size))
     return benchmark
 
 

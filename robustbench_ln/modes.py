@@ -150,7 +150,8 @@ def count_votes(logits: npt.NDArray[np.float32], copies: int, vote: Vote) -> Int
 
     rows, classes = logits.shape
     by_image = logits.reshape(rows // copies, copies, classes).astype(np.float64)
-    summed = special.softmax(by_image, axis=2).sum(1)  # (images, classes)
+    # (images, classes), rounded so that equal probabilities that come in another order stay equal.
+    summed = special.softmax(by_image, axis=2).sum(1).round(12)
     if vote == "mean":
         return np.asarray(summed.argmax(1), dtype=np.int64)
     votes = (by_image.argmax(2)[:, :, None] == np.arange(classes)).sum(1)

@@ -92,7 +92,7 @@ class YamlFile:
                 if kind in ("str", "timestamp")
                 else self._constructor.construct_object(_scalar(node))
             )
-        except (ValueError, KeyError) as error:
+        except (ValueError, LookupError, AttributeError, ArithmeticError) as error:
             shown = node.value if len(node.value) < 40 else f"{node.value[:40]}..."
             raise self._error_at(line, f"'{shown}' is not a value of type {kind}.") from error
 

@@ -127,6 +127,7 @@ MISTAKES = {
     "unknown norm": ("localnorm:", "locallnorm:", 7, "Did you mean 'localnorm'"),
     "unknown option": ("groups: 5", "grups: 5", 8, "groups"),
     "missing option": ("localnorm:\n      groups: 5", "localnorm: {}", 7, "groups"),
+    "groups that do not divide": ("groups: 5", "groups: 7", 7, "7 groups"),
     "unknown network": ("network: mnist-net", "network: mnistnet", 4, "Did you mean 'mnist-net'"),
     "unknown data": ("data: digits", "data: digitz", 3, "Did you mean 'digits'"),
     "key twice": ("decay: 0.9", "decay: 0.9\n    epochs: 4", 14, "'epochs'"),

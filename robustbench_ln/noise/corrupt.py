@@ -134,7 +134,8 @@ def rescale_channels(images: FloatArray, observed: FloatArray, wanted: FloatArra
     spread = observed[1] - observed[0]
     scale = np.divide(wanted[1] - wanted[0], spread, out=np.zeros_like(spread), where=spread > 0)
     column = (1, -1, 1, 1)
-    return (images - observed[0].reshape(column)) * scale.reshape(column) + wanted[0].reshape(column)
+    rescaled: FloatArray = (images - observed[0].reshape(column)) * scale.reshape(column)
+    return rescaled + wanted[0].reshape(column)
 
 
 def add_noise(

@@ -52,14 +52,13 @@ def _range(text: str) -> list[Decimal]:
         raise LnbenchError(
             f"Sigma grid '{text}' runs downwards, from {start} to {stop}.", f"Write {stop}:{start} instead."
         )
+    if len(parts) == 3 and not parts[2]:
+        raise LnbenchError(f"Sigma grid '{text}' has a step of 0.", "Give a step above 0.")
     if stop == start:
         return [start]
     if len(parts) == 2:
         return [start + (stop - start) * point / (DEFAULT_POINTS - 1) for point in range(DEFAULT_POINTS)]
-    step = parts[2]
-    if not step:
-        raise LnbenchError(f"Sigma grid '{text}' has a step of 0.", "Give a step above 0.")
-    span = stop - start
+    step, span = parts[2], stop - start
     if span / step >= MAX_POINTS:
         raise LnbenchError(
             f"Sigma grid '{text}' has more than {MAX_POINTS:,} points.",

@@ -18,9 +18,9 @@ from robustbench_ln.norms.switchnorm import SwitchNorm2d
 def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
     """Return a copy of a network in which every BatchNorm2d is replaced by another norm.
 
-    Gamma and beta go into every group of the new layer, and eps is kept unless given; running statistics
-    go along to a norm that has them. So a network converted to LocalNorm with one group equals the
-    BatchNorm network on batch statistics.
+    Gamma and beta go into every group of the new layer; eps and, where the new norm has one, momentum are
+    kept unless given; running statistics go along to a norm that has them. So a network converted to
+    LocalNorm with one group equals the BatchNorm network on batch statistics.
 
     Args:
         model: a network with `torch.nn.BatchNorm2d` layers; it is not changed.
@@ -74,10 +74,11 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
             found.add("switchnorm")
         elif isinstance(module, BatchNorm2d):
             found.add("batchnorm")
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
             raise LnbenchError(
-                "The network's BatchNorm2d layers are PyTorch's own, which know running statistics alone.",
-                "Convert it first: convert_norm(model, 'batchnorm').",
+                f"The network's {type(module).__name__} layers are PyTorch's own, "
+                "which know running statistics alone.",
+                "Convert BatchNorm2d first: convert_norm(model, 'batchnorm').",
             )
         elif isinstance(module, nn.InstanceNorm2d):
             found.add("instancenorm")
@@ -92,7 +93,9 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
 def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, Any]) -> nn.Module:
     if not old.affine:
         raise LnbenchError(f"Layer '{name}' has no gamma and beta to carry over (affine=False).")
-    kept = {"eps": old.eps} if "eps" in find_norm(norm).options else {}
+    known = find_norm(norm).options
+    own = {"eps": old.eps, "momentum": old.momentum}
+    kept = {option: value for option, value in own.items() if option in known and value is not None}
     new = build_norm(norm, old.num_features, {**kept, **options})
     # Gamma and beta, (C,), broadcast into every group, (K, C).
     names = ["weight", "bias"]
@@ -100,7 +103,10 @@ def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, A
         if old.running_mean is None:
             raise LnbenchError(f"Layer '{name}' has no running statistics to carry over to norm '{norm}'.")
         names += ["running_mean", "running_var"]
+        names += ["num_batches_tracked"] if hasattr(new, "num_batches_tracked") else []
     with torch.no_grad():
         for attribute in names:
             getattr(new, attribute).copy_(getattr(old, attribute))
+    for attribute in ("weight", "bias"):
+        getattr(new, attribute).requires_grad_(getattr(old, attribute).requires_grad)
     return new.to(old.weight.device, old.weight.dtype).train(old.training)

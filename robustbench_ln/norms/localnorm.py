@@ -34,8 +34,8 @@ class LocalNorm2d(SetNorm, nn.Module):
         batches is described in `robustbench_ln.modes`.
 
     Raises:
-        LnbenchError: `groups` or `num_features` below 1, a batch that does not divide into the groups, or
-            another number of channels.
+        LnbenchError: `groups` or `num_features` below 1, `eps` not above 0, a batch that does not divide into
+            the groups, or another number of channels.
 
     Example:
         >>> layer = LocalNorm2d(16, groups=4)
@@ -53,6 +53,8 @@ class LocalNorm2d(SetNorm, nn.Module):
         for name, value in (("num_features", num_features), ("groups", groups)):
             if value < 1:
                 raise LnbenchError(f"LocalNorm2d expects `{name}` of 1 or more, but got {value}.")
+        if eps <= 0:
+            raise LnbenchError(f"LocalNorm2d expects `eps` above 0, but got {eps}.")
         self.num_features = num_features
         self.groups = groups
         self.eps = eps

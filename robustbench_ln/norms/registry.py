@@ -139,6 +139,23 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def check_groups(name: str, given: Mapping[str, Any], batch_size: int) -> dict[str, Any]:
+    """Return a norm's options, having checked that a training batch divides into LocalNorm's groups.
+
+    Raises:
+        UnknownNameError: no norm, or no option of the norm, has the name.
+        LnbenchError: an option is missing or wrong, or the batch does not divide.
+    """
+    resolved = resolve_options(name, given)
+    groups = resolved["groups"] if name == "localnorm" else 1
+    if groups < 1 or batch_size % groups:
+        raise LnbenchError(
+            f"A training batch of {batch_size} images does not divide into {groups} groups.",
+            "Choose a number of groups that divides the benchmark's batch_size.",
+        )
+    return resolved
+
+
 def _option(norm: str, option: str, default: float | None, value: Any) -> int | float:
     """Return an option's value: a whole number where the default is one or there is none, else a float."""
     if value is None:
@@ -147,6 +164,8 @@ def _option(norm: str, option: str, default: float | None, value: Any) -> int | 
         )
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise LnbenchError(f"Option '{option}' of norm '{norm}' is {value!r}, but must be a finite number.")
+    if option == "eps" and value <= 0:
+        raise LnbenchError(f"Option 'eps' of norm '{norm}' is {value}, but must be above 0.")
     if isinstance(default, float):
         return float(value)
     if value != int(value):

@@ -38,13 +38,14 @@ def laid_out(model: nn.Module, groups_of_sets: Tensor | None) -> Iterator[None]:
         groups_of_sets: (G,) int64, the group of each set; None for the layers' own behaviour.
     """
     layers = [module for module in model.modules() if isinstance(module, SetNorm)]
+    before = [layer.groups_of_sets for layer in layers]
     for layer in layers:
         layer.groups_of_sets = groups_of_sets
     try:
         yield
     finally:
-        for layer in layers:
-            layer.groups_of_sets = None
+        for layer, groups in zip(layers, before, strict=True):
+            layer.groups_of_sets = groups
 
 
 def rows_per_set(rows: int, sets: int) -> int:

@@ -154,7 +154,13 @@ def read_all(stream: NoisyImages, order: IntArray, readers: Sequence[Reader]) ->
             except LnbenchError as error:
                 failed[number] = error
         position += len(indices)
-    return [failed[number] if number in failed else reader.counts() for number, reader in enumerate(readers)]
+    results: list[Counts | LnbenchError] = []
+    for number, reader in enumerate(readers):
+        try:
+            results.append(failed[number] if number in failed else reader.counts())
+        except LnbenchError as error:
+            results.append(error)
+    return results
 
 
 def evaluate_clean(network: nn.Module, test: Arrays, preprocessing: Preprocessing, batch_size: int) -> float:
@@ -291,6 +297,8 @@ def _each(values: Sequence[float] | None, default: float, channels: int, name: s
     numbers = (default,) * channels if values is None else tuple(float(value) for value in values)
     if len(numbers) != channels:
         raise LnbenchError(f"`{name}` has {len(numbers)} numbers, but the images have {channels} channels.")
+    if name == "std" and not all(numbers):
+        raise LnbenchError("`std` holds a 0, by which no channel can be divided.")
     return numbers
 
 

@@ -10,7 +10,7 @@ from robustbench_ln.benchmarks import Benchmark, TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import PROTOCOL_VERSION, content_hash
-from robustbench_ln.norms.registry import resolve_options
+from robustbench_ln.norms.registry import check_groups
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,7 @@ def plan_recipes(
     channels = data.info.shape[0]
     recipes: list[Recipe] = []
     for norm, options in (norms or benchmark.norms).items():
-        resolved = resolve_options(norm, {**benchmark.norms.get(norm, {}), **options})
-        groups = resolved["groups"] if norm == "localnorm" else 1
-        if groups < 1 or train.batch_size % groups:
-            raise LnbenchError(
-                f"A training batch of {train.batch_size} images does not divide into {groups} groups.",
-                "Choose a number of groups that divides the benchmark's batch_size.",
-            )
+        resolved = check_groups(norm, {**benchmark.norms.get(norm, {}), **options}, train.batch_size)
         recipes.extend(
             Recipe(
                 benchmark=name,
@@ -115,6 +109,6 @@ def plan_recipes(
                 train=train,
                 seed=seed,
             )
-            for seed in (benchmark.seeds if seeds is None else seeds)
+            for seed in dict.fromkeys(benchmark.seeds if seeds is None else seeds)
         )
     return recipes

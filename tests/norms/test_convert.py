@@ -148,6 +148,16 @@ def test_a_converted_network_converts_again_and_back():
     assert torch.equal(again(x), original(x))
 
 
+def test_momentum_frozen_parameters_and_counted_batches_go_along():
+    layer = nn.BatchNorm2d(3, momentum=0.01)
+    layer(torch.randn(4, 3, 2, 2))
+    layer.weight.requires_grad_(False)
+    converted = convert_norm(layer, "batchnorm")
+    assert converted.momentum == 0.01
+    assert int(converted.num_batches_tracked) == 1
+    assert [parameter.requires_grad for parameter in converted.parameters()] == [False, True]
+
+
 def test_a_lone_layer_converts():
     layer = nn.BatchNorm2d(3)
     converted = convert_norm(layer, "localnorm", groups=2)

@@ -268,3 +268,13 @@ def test_normalize_sets_is_all_but_invariant_to_scale_and_shift_of_a_set():
     torch.testing.assert_close(
         normalize_sets(moved, ones, zeros, eps=1e-12), normalize_sets(x, ones, zeros, eps=1e-12)
     )
+
+
+def test_layouts_nest_and_come_back():
+    layer = LocalNorm2d(2, groups=3)
+    outer, inner = torch.tensor([0, 1]), torch.tensor([2])
+    with laid_out(layer, outer):
+        with laid_out(layer, inner):
+            assert layer.groups_of_sets is inner
+        assert layer.groups_of_sets is outer
+    assert layer.groups_of_sets is None
