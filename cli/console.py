@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +16,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+#: Exit code of a command that did only a part of what was asked.
+SOME_FAILED = 3
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
@@ -36,9 +40,9 @@ def print_error(message: str, hint: str, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(json.dumps({"error": message, "hint": hint}) + "\n")
         return
-    messages.print(f"[bold red]Error:[/] {_plain(message)}")
+    messages.print(f"[bold red]Error:[/] {escape(message)}")
     if hint:
-        messages.print(_plain(hint))
+        messages.print(escape(hint))
 
 
 def progress_bar(*, quiet: bool) -> Progress:
@@ -52,7 +56,3 @@ def progress_bar(*, quiet: bool) -> Progress:
         console=messages,
         disable=quiet or not sys.stderr.isatty(),
     )
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")

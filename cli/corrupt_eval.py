@@ -17,10 +17,7 @@ from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
 
 from . import options
-from .console import print_json, progress_bar, say
-
-#: Exit code of a sweep in which some cells could not be measured.
-SOME_FAILED = 3
+from .console import SOME_FAILED, print_json, progress_bar, say
 
 
 def corrupt_eval(
@@ -133,7 +130,7 @@ def corrupt_eval(
             store,
             todo,
             run_id=run_id,
-            workers=workers or max((os.cpu_count() or 1) // threads, 1),
+            workers=workers or max(len(os.sched_getaffinity(0)) // threads, 1),
             threads=threads,
             on_outcome=show,
         )

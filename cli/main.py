@@ -19,7 +19,7 @@ from .report import report
 from .train import train
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 some cells failed, "
+    "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 a part failed, "
     "130 or 143 interrupted."
 )
 app = typer.Typer(

@@ -10,13 +10,14 @@ import typer
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks import find_benchmark, find_config, load_benchmarks
 from robustbench_ln.data.open import open_data
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
 from robustbench_ln.store.store import Store
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 from robustbench_ln.training.run import look_up, train_missing
 
 from . import options
-from .console import print_json, progress_bar, say
+from .console import SOME_FAILED, print_error, print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from robustbench_ln.training.loop import Epoch
@@ -64,7 +65,7 @@ def train(
     """
     store = Store(results)
     declared = find_benchmark(load_benchmarks(find_config(config)), benchmark)
-    norms = dict(parse_norm(text) for text in norm) if norm else None
+    norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
     if not dry_run:
         store.check_writable()
     data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)
@@ -105,7 +106,11 @@ def train(
             if bar.disable and not json:
                 say(f"{line}, loss {epoch.loss:.4f}, {epoch.seconds:.1f} s", quiet=quiet)
 
-        models = train_missing(asked, data_set, store, run_id=run_id, threads=threads, on_epoch=show)
+        outcomes = train_missing(asked, data_set, store, run_id=run_id, threads=threads, on_epoch=show)
+    models = [one for one in outcomes if not isinstance(one, LnbenchError)]
+    errors = [one for one in outcomes if isinstance(one, LnbenchError)]
+    for error in errors:
+        print_error(error.message, error.hint, as_json=json)
     trained = {recipe.id for recipe in missing}
     if json:
         print_json(
@@ -120,15 +125,18 @@ def train(
                         "parameters": model.card["parameters"],
                     }
                     for model in models
-                ]
+                ],
+                "failed": len(errors),
             }
         )
-        return
-    for model in models:
-        state = "trained" if model.card["recipe_id"] in trained else "already trained"
-        say(
-            f"{state}: {model.id}  clean test accuracy {model.card['test_accuracy']:.2%} "
-            f"in mode {model.card['home_mode']}",
-            quiet=quiet,
-        )
-    say("Next: lnbench corrupt-eval --noise agn --sigma 0:4", quiet=quiet)
+    else:
+        for model in models:
+            state = "trained" if model.card["recipe_id"] in trained else "already trained"
+            say(
+                f"{state}: {model.id}  clean test accuracy {model.card['test_accuracy']:.2%} "
+                f"in mode {model.card['home_mode']}",
+                quiet=quiet,
+            )
+        say("Next: lnbench corrupt-eval --noise agn --sigma 0:4", quiet=quiet)
+    if errors:
+        raise typer.Exit(SOME_FAILED)

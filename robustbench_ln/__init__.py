@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from robustbench_ln.norms.localnorm import LocalNorm2d
     from robustbench_ln.norms.switchnorm import SwitchNorm2d
     from robustbench_ln.store.frame import load_results
-    from robustbench_ln.sweep.evaluate import evaluate
+    from robustbench_ln.sweep.in_memory import evaluate
 
 __version__ = version("robustbench_ln")
 __all__ = [
@@ -38,7 +38,7 @@ _HOMES = {
     "SwitchNorm2d": "norms.switchnorm",
     "add_noise": "noise",
     "convert_norm": "norms.convert",
-    "evaluate": "sweep.evaluate",
+    "evaluate": "sweep.in_memory",
     "load_results": "store.frame",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import resources
@@ -103,6 +104,8 @@ def find_benchmark(benchmarks: dict[str, Benchmark], name: str) -> Benchmark:
 
 
 def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise file.error((name,), f"'{name}' is no name for a benchmark.", "Use letters, digits, - and _.")
     try:
         benchmark = Benchmark.model_validate(body)
     except ValidationError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import uuid
@@ -65,7 +66,9 @@ def command_line(arguments: Sequence[str]) -> str:
 def without_home(text: str) -> str:
     """Return a text with the user's home folder written `~`: records travel, and a home names a person."""
     home = str(Path.home())
-    return text.replace(home, "~") if len(home) > 1 else text
+    if len(home) < 2:
+        return text
+    return re.sub(rf"(?<![\w./-]){re.escape(home)}(?=/|\W|$)", "~", text)
 
 
 def _version(package: str) -> str | None:
@@ -98,4 +101,5 @@ def _commit() -> dict[str, Any]:
     top = git("rev-parse", "--show-toplevel")
     if top is None or Path(top) != here:
         return {"commit": None, "dirty": None}
-    return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    changes = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}

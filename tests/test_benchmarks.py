@@ -128,6 +128,8 @@ MISTAKES = {
     "unknown option": ("groups: 5", "grups: 5", 8, "groups"),
     "missing option": ("localnorm:\n      groups: 5", "localnorm: {}", 7, "groups"),
     "groups that do not divide": ("groups: 5", "groups: 7", 7, "7 groups"),
+    "name with a path in it": ("one:", "../one:", 1, "no name"),
+    "hidden name": ("one:", ".one:", 1, "no name"),
     "unknown network": ("network: mnist-net", "network: mnistnet", 4, "Did you mean 'mnist-net'"),
     "unknown data": ("data: digits", "data: digitz", 3, "Did you mean 'digits'"),
     "key twice": ("decay: 0.9", "decay: 0.9\n    epochs: 4", 14, "'epochs'"),

@@ -51,7 +51,7 @@ def test_mnist_is_the_canonical_release(mnist):
 
 def test_a_single_epoch_learns_mnist_and_evaluates_within_the_interval_of_its_card(mnist, tmp_path):
     declared = load_benchmarks(find_config(None))["mnist"]
-    (recipe,) = plan_recipes("mnist", declared, mnist, norms={"localnorm": {}}, epochs=1)
+    (recipe,) = plan_recipes("mnist", declared, mnist, norms=[("localnorm", {})], epochs=1)
     model = train(recipe, mnist, Store(tmp_path), run_id="r")
     assert model.card["test_accuracy"] > 0.975
     test = mnist.arrays("test")

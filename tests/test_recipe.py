@@ -51,7 +51,7 @@ SAME = {
     "another title": {"benchmark": benchmark_of(title="Other")},
     "options spelled out": {"benchmark": benchmark_of({"localnorm": {"groups": 5, "eps": 1e-5}})},
     "options in another order": {"benchmark": benchmark_of({"localnorm": {"eps": 0.00001, "groups": 5}})},
-    "options from the command line": {"norms": {"localnorm": {"groups": 5}}},
+    "options from the command line": {"norms": [("localnorm", {"groups": 5})]},
     "epochs of the benchmark asked for": {"epochs": 3},
     "seed of the benchmark asked for": {"seeds": (0,)},
     "a limit of all images": {"limit": 200},
@@ -66,8 +66,8 @@ SAME = {
 }
 DIFFERENT = {
     "another norm": {"benchmark": benchmark_of({"batchnorm": {}})},
-    "another number of groups": {"norms": {"localnorm": {"groups": 4}}},
-    "another eps": {"norms": {"localnorm": {"eps": 1e-3}}},
+    "another number of groups": {"norms": [("localnorm", {"groups": 4})]},
+    "another eps": {"norms": [("localnorm", {"eps": 1e-3})]},
     "other images": {"data": data_of(checksum="c" * 32)},
     "other images of the same number and shape": {"data": data_of(checksum="a" * 31 + "b")},
     "a limit": {"limit": 199},
@@ -123,7 +123,7 @@ def test_default_options_spelled_out_give_the_same_id(norm):
     assert (
         only(benchmark_of({norm: given})).id
         == only(benchmark_of({norm: {**defaults, **given}})).id
-        == only(benchmark_of({norm: {}}), norms={norm: {**defaults, **given}}).id
+        == only(benchmark_of({norm: {}}), norms=[(norm, {**defaults, **given})]).id
     )
 
 
@@ -142,7 +142,7 @@ def test_a_whole_number_and_its_fraction_are_one_option(norm, options):
 
 def test_options_given_go_over_those_of_the_benchmark():
     benchmark = benchmark_of({"localnorm": {"groups": 5, "eps": 1e-3}})
-    assert only(benchmark, norms={"localnorm": {"groups": 2}}).norm_options == {"groups": 2, "eps": 1e-3}
+    assert only(benchmark, norms=[("localnorm", {"groups": 2})]).norm_options == {"groups": 2, "eps": 1e-3}
 
 
 def test_there_is_one_recipe_for_each_norm_and_seed():
@@ -156,7 +156,7 @@ def test_there_is_one_recipe_for_each_norm_and_seed():
 
 
 def test_norms_that_the_benchmark_does_not_declare_can_be_asked_for():
-    assert only(norms={"groupnorm": {}}).norm_options == {"channel_groups": 8, "eps": 1e-5}
+    assert only(norms=[("groupnorm", {})]).norm_options == {"channel_groups": 8, "eps": 1e-5}
 
 
 def test_a_card_is_json_and_comes_back_the_same():
@@ -174,12 +174,12 @@ def test_an_id_is_twelve_hexadecimal_digits():
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"norms": {"localnorm": {"groups": 3}}}, r"\b20\b.*\b3\b"),
-        ({"norms": {"localnorm": {"groups": 0}}}, r"\b20\b.*\b0\b"),
-        ({"norms": {"localnorm": {"groups": -5}}}, r"\b20\b.*-5"),
-        ({"benchmark": benchmark_of({"batchnorm": {}}), "norms": {"localnorm": {}}}, "groups"),
-        ({"norms": {"locallnorm": {}}}, "'localnorm'"),
-        ({"norms": {"localnorm": {"grups": 5}}}, "'groups'"),
+        ({"norms": [("localnorm", {"groups": 3})]}, r"\b20\b.*\b3\b"),
+        ({"norms": [("localnorm", {"groups": 0})]}, r"\b20\b.*\b0\b"),
+        ({"norms": [("localnorm", {"groups": -5})]}, r"\b20\b.*-5"),
+        ({"benchmark": benchmark_of({"batchnorm": {}}), "norms": [("localnorm", {})]}, "groups"),
+        ({"norms": [("locallnorm", {})]}, "'localnorm'"),
+        ({"norms": [("localnorm", {"grups": 5})]}, "'groups'"),
         ({"limit": 19}, r"\b19\b.*\b20\b"),
         ({"data": data_of(images=7)}, r"\b7\b.*\b20\b"),
         ({"limit": 0}, r"\b0\b"),

@@ -61,7 +61,8 @@ def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataS
             found = torchvision_sets.fingerprint(name, data_dir)
         fingerprint, decode = str(found), lambda: torchvision_sets.decode(name, data_dir)
     else:
-        root = Path(path).expanduser()
+        root = Path(path).expanduser().resolve()
+        spec = f"folder:{root}"
         fingerprint, decode = folder.fingerprint(root, image_size), lambda: folder.decode(root, image_size)
     key = hashlib.blake2b(f"{_DECODER_VERSION} {fingerprint}".encode(), digest_size=6).hexdigest()
     cached = decoded_root(data_dir) / f"{name}-{key}"

@@ -38,7 +38,7 @@ def load_network(model: StoredModel) -> nn.Module:
         state = load_file(model.weights)
         if weights_hash(state) != model.card["weights"]:
             raise LnbenchError(f"Weights '{model.weights}' are not those that their card names.", hint)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             network = build_network(
                 recipe["network"],
                 image_shape=tuple(recipe["image_shape"]),

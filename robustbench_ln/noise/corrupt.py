@@ -135,7 +135,8 @@ def rescale_channels(images: FloatArray, observed: FloatArray, wanted: FloatArra
     scale = np.divide(wanted[1] - wanted[0], spread, out=np.zeros_like(spread), where=spread > 0)
     column = (1, -1, 1, 1)
     rescaled: FloatArray = (images - observed[0].reshape(column)) * scale.reshape(column)
-    return rescaled + wanted[0].reshape(column)
+    rescaled += wanted[0].reshape(column)
+    return rescaled
 
 
 def add_noise(

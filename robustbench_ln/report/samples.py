@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from robustbench_ln.data.dataset import Arrays, DataSet, limited
+from robustbench_ln.evaluation.images import IntArray, NoisyImages
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
 from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import listed, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
-from robustbench_ln.sweep.images import IntArray, NoisyImages
 
 _IMAGES = 4
 _SIGMAS = 9

@@ -25,7 +25,7 @@ def load_results(path: str | Path) -> pd.DataFrame:
         One row a cell, sorted by model, noise, mode and sigma. Columns: `cell`; the identity (`model`,
         `benchmark`, `network`, `norm`, `groups`, `train_seed`, `data`, `checksum`, `limit`, `noise`, `clip`,
         `rescale`, `space`, `sigma`, `noise_seed`, `mode`, `vote`, `coupled`, `batch_size`, `set_size`,
-        `order`, `order_seed`); the counts (`images`, `correct`, `classes`); and the metrics of
+        `order`, `order_seed`, `protocol`); the counts (`images`, `correct`, `classes`); and the metrics of
         `robustbench_ln.metrics.add_metrics`. Empty where there is no cell.
 
     Warns:
@@ -55,7 +55,8 @@ def read_rows(root: Path) -> tuple[pd.DataFrame, list[str]]:
             rows.append({"cell": cell_id, **flatten(record)})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(
-                f"Left out '{path}': it is not a readable record ({type(error).__name__}: {error})."
+                f"Left out '{path}': it is not a readable record ({type(error).__name__}: "
+                f"{error}). Remove the folder to have the cell measured again."
             )
     return tabulate(rows), problems
 
@@ -97,6 +98,7 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
         "set_size": coupling.get("set_size"),
         "order": coupling.get("order"),
         "order_seed": coupling.get("order_seed"),
+        "protocol": identity["protocol"],
         "images": int(counts["images"]),
         "correct": int(counts["correct"]),
         "classes": len(counts["predicted"]),

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.evaluation.images import Order
 from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json, content_hash
 from robustbench_ln.modes import Layout, Vote, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
 from robustbench_ln.store.store import StoredModel
-
-Order = Literal["shuffled", "class-sorted"]
-#: Rows of a batch for networks whose card names no training batch.
-DEFAULT_BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,12 @@ class SweepSettings:
         ):
             if value not in known:
                 raise UnknownNameError(kind, value, known)
-        for name, number in (("--limit", self.limit), ("--batch-size", self.batch_size)):
+        for name, number in (("limit", self.limit), ("batch size", self.batch_size)):
             if number is not None and number < 1:
-                raise LnbenchError(f"{name} {number} holds no image.", "Give 1 or more.")
-        for name, number in (("--seed", self.seed), ("--order-seed", self.order_seed)):
+                raise LnbenchError(f"A {name} of {number} holds no image.", "Give 1 or more.")
+        for name, number in (("seed", self.seed), ("order seed", self.order_seed)):
             if number < 0:
-                raise LnbenchError(f"{name} {number} is negative.", "Give 0 or more.")
+                raise LnbenchError(f"The {name} {number} is negative.", "Give 0 or more.")
 
     def request(self) -> dict[str, Any]:
         """Return the settings as JSON values, for the record of the invocation."""
@@ -157,6 +154,13 @@ def _cells(
             f"but '{data.info.name}' has {data.info.shape} in {len(data.info.classes)}.",
             "Choose models with --model GLOB or data with --data SPEC.",
         )
+    trained_classes = model.card.get("class_names")
+    if trained_classes is not None and trained_classes != list(data.info.classes):
+        different = sorted(set(trained_classes) ^ set(data.info.classes)) or ["their order"]
+        raise LnbenchError(
+            f"Model '{model.id}' knows other classes than '{data.info.name}': {', '.join(different[:6])}.",
+            "Test it on data with the classes it was trained on.",
+        )
     fitting = modes_for(recipe["norm"])
     norm_groups = recipe["norm_options"]["groups"] if recipe["norm"] == "localnorm" else 1
     trained_batch = recipe["train"]["batch_size"]
@@ -178,7 +182,7 @@ def _cells(
                 "seed": recipe["seed"],
             },
             "data": data.identity("test", settings.limit),
-            "noise": noise.identity() | {"sigma": sigma},
+            "noise": noise.identity() | {"sigma": sigma} | _rescaling(noise, data),
             "seed": settings.seed,
             "mode": {"name": mode, "vote": settings.vote if layout.copies > 1 else None},
             "coupling": _coupling(layout, settings),
@@ -187,6 +191,14 @@ def _cells(
         prefix = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}"
         cells.append(Cell(f"{prefix}-{content_hash(identity)}", identity, model, layout, settings.vote))
     return cells
+
+
+def _rescaling(noise: NoiseSpec, data: DataSet) -> dict[str, Any]:
+    """Return the range that a rescaling maps to: that of the training images, which nothing else names."""
+    if not noise.rescale:
+        return {}
+    train = data.info.splits["train"]
+    return {"train_range": [list(train.minimum), list(train.maximum)]}
 
 
 def _coupling(layout: Layout, settings: SweepSettings) -> dict[str, Any] | None:

@@ -100,9 +100,9 @@ def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Out
     import torch
 
     from robustbench_ln.data.dataset import limited
+    from robustbench_ln.evaluation.images import NoisyImages, evaluation_order
+    from robustbench_ln.evaluation.reader import Reader, read_all
     from robustbench_ln.models.weights import load_network
-    from robustbench_ln.sweep.evaluate import Reader, read_all
-    from robustbench_ln.sweep.images import NoisyImages, evaluation_order
 
     started = time.perf_counter()
     settings, store = one.settings, Store(root)
@@ -167,12 +167,13 @@ def _publish(
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose workers stop at once when the parent fails, is interrupted or dies."""
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
+        for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise
     pool.shutdown()

@@ -17,7 +17,7 @@ def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
 
     Args:
         store: the results folder.
-        patterns: shell patterns over model ids, such as `mnist-*`; a start of a name matches as well.
+        patterns: shell patterns over model ids, such as `mnist-*`; or their first parts, up to a dot.
 
     Raises:
         LnbenchError: the store has no network, or a pattern matches none.
@@ -27,12 +27,16 @@ def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
         raise LnbenchError(f"There is no trained model in '{store.root}'.", "Run this first: lnbench train")
     chosen = {}
     for pattern in patterns or ("*",):
-        matching = [model for model in models if fnmatch.fnmatchcase(model.id, f"{pattern}*")]
+        matching = [model for model in models if _matches(model.id, pattern)]
         if not matching:
             names = ", ".join(model.id for model in models[:20])
             raise LnbenchError(f"No model in '{store.root}' matches '{pattern}'.", f"Models: {names}.")
         chosen.update({model.id: model for model in matching})
     return list(chosen.values())
+
+
+def _matches(model_id: str, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(model_id, tried) for tried in (pattern, f"{pattern}.*"))
 
 
 def pair_with_data(

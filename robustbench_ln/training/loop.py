@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from robustbench_ln import provenance
 from robustbench_ln.data.dataset import Arrays, DataSet, limited
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.evaluation.reader import evaluate_clean
 from robustbench_ln.identity import random_key
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.weights import weights_hash
-from robustbench_ln.modes import modes_for
+from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.publish import publish_file
 from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel
-from robustbench_ln.sweep.evaluate import evaluate_clean
 from robustbench_ln.threads import torch_threads
 from robustbench_ln.training.recipe import Recipe
 
@@ -106,14 +106,15 @@ def _train(
     # Fused updates give other bits than unfused ones, so the choice is fixed.
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.train.learning_rate, fused=True)
     folder = store.training_folder(recipe.id)
-    history = _restore(folder, network, optimizer)
+    conditions = {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+    history = _restore(folder, network, optimizer, conditions)
     for epoch in history:
         on_epoch(epoch)
     for number in range(len(history) + 1, recipe.train.epochs + 1):
         with _seeded(recipe.seed, f"epoch {number}"):
             done = _train_epoch(number, recipe, network, optimizer, images, labels, test)
         history.append(done)
-        _save(folder, network, optimizer, history)
+        _save(folder, network, optimizer, history, conditions)
         on_epoch(done)
     return _publish(recipe, data, network, history, store, run_id)
 
@@ -168,7 +169,8 @@ def _publish(
         "recipe_id": recipe.id,
         "weights": weights,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "home_mode": modes_for(recipe.norm)[0],
+        "home_mode": find_norm(recipe.norm).home_mode,
+        "class_names": list(data.info.classes),
         "test_accuracy": history[-1].test_accuracy,
         "how": {
             "run_id": run_id,
@@ -193,7 +195,13 @@ def _publish(
     return model
 
 
-def _save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, history: list[Epoch]) -> None:
+def _save(
+    folder: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: list[Epoch],
+    conditions: dict[str, Any],
+) -> None:
     """Keep the state after an epoch: one rename, so a kill leaves the old state or the new one."""
     buffer = io.BytesIO()
     torch.save(
@@ -201,14 +209,21 @@ def _save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, hi
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
             "history": [asdict(epoch) for epoch in history],
+            "conditions": conditions,
         },
         buffer,
     )
     publish_file(folder / "state.pt", buffer.getvalue())
 
 
-def _restore(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
-    """Load the state of an unfinished training; return its finished epochs."""
+def _restore(
+    folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, conditions: dict[str, Any]
+) -> list[Epoch]:
+    """Load the state of an unfinished training; return its finished epochs.
+
+    Raises:
+        LnbenchError: it cannot be read, or was begun under conditions that would give other bits.
+    """
     path = folder / "state.pt"
     if not path.exists():
         return []
@@ -216,18 +231,27 @@ def _restore(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer)
         state = torch.load(path, weights_only=True)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
-        return [Epoch(**epoch) for epoch in state["history"]]
+        history = [Epoch(**epoch) for epoch in state["history"]]
+        begun = state["conditions"]
     except Exception as error:
-        # A truncated file raises from zipfile, pickle or torch, each its own kinds.
+        # A truncated file raises from zipfile, pickle or torch, each its own kinds, with advice on loading
+        # it unsafely that no user should follow.
         raise LnbenchError(
-            f"The saved state of an unfinished training, '{path}', cannot be read: {error}.",
+            f"The saved state of an unfinished training, '{path}', is truncated or not lnbench's own.",
             f"Remove it to train from the start: rm -r '{folder}'.",
         ) from error
+    if begun != conditions:
+        raise LnbenchError(
+            f"An unfinished training was begun with {begun['threads']} threads and torch {begun['torch']}; "
+            f"now there are {conditions['threads']} and {conditions['torch']}, which give other numbers.",
+            f"Give --threads {begun['threads']}, or remove it to train from the start: rm -r '{folder}'.",
+        )
+    return history
 
 
 @contextmanager
 def _seeded(seed: int, purpose: str) -> Iterator[None]:
     """Seed torch's global generator for one purpose, and give the caller's state back afterwards."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_key(seed, purpose)[0] >> 1)
         yield

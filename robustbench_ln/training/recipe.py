@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def plan_recipes(
     benchmark: Benchmark,
     data: DataSet,
     *,
-    norms: Mapping[str, Mapping[str, Any]] | None = None,
+    norms: Sequence[tuple[str, Mapping[str, Any]]] | None = None,
     seeds: tuple[int, ...] | None = None,
     epochs: int | None = None,
     limit: int | None = None,
@@ -72,7 +72,8 @@ def plan_recipes(
         name: the benchmark's name.
         benchmark: what it declares.
         data: the opened data set.
-        norms: train these, with these options over the benchmark's own; None for all it declares.
+        norms: names and options; train these, with the options over the benchmark's own; None for all it
+            declares. A norm may stand twice with different options.
         seeds: in place of the benchmark's.
         epochs: in place of the benchmark's.
         limit: train on this many images only.
@@ -94,7 +95,7 @@ def plan_recipes(
         )
     channels = data.info.shape[0]
     recipes: list[Recipe] = []
-    for norm, options in (norms or benchmark.norms).items():
+    for norm, options in norms or benchmark.norms.items():
         resolved = check_groups(norm, {**benchmark.norms.get(norm, {}), **options}, train.batch_size)
         recipes.extend(
             Recipe(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.store import Store, StoredModel
 from robustbench_ln.training.recipe import Recipe
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trained:
+class Asked:
     """One network asked for.
 
     Attributes:
@@ -30,21 +31,23 @@ class Trained:
     model: StoredModel | None
 
 
-def look_up(recipes: Sequence[Recipe], store: Store) -> list[Trained]:
+def look_up(recipes: Sequence[Recipe], store: Store) -> list[Asked]:
     """Return which of the networks asked for are in the store."""
-    return [Trained(recipe, store.find_recipe(recipe.id)) for recipe in recipes]
+    return [Asked(recipe, store.find_recipe(recipe.id)) for recipe in recipes]
 
 
 def train_missing(
-    asked: Sequence[Trained],
+    asked: Sequence[Asked],
     data: DataSet,
     store: Store,
     *,
     run_id: str,
     threads: int | None = None,
     on_epoch: Callable[[Recipe, Epoch], None] = lambda recipe, epoch: None,
-) -> list[StoredModel]:
+) -> list[StoredModel | LnbenchError]:
     """Train what `look_up` did not find and publish each network when it is finished.
+
+    A training that fails, by diverging for example, does not keep the others from being done.
 
     Args:
         asked: from `look_up`.
@@ -55,9 +58,12 @@ def train_missing(
         on_epoch: told each finished epoch.
 
     Returns:
-        The networks, in the order asked for.
+        The networks in the order asked for, or why one could not be trained.
+
+    Raises:
+        LnbenchError: no network could be had.
     """
-    models = []
+    models: list[StoredModel | LnbenchError] = []
     for one in asked:
         if one.model is not None:
             models.append(one.model)
@@ -67,14 +73,11 @@ def train_missing(
         def tell(epoch: Epoch, recipe: Recipe = one.recipe) -> None:
             on_epoch(recipe, epoch)
 
-        models.append(
-            train(
-                one.recipe,
-                data,
-                store,
-                run_id=run_id,
-                threads=threads,
-                on_epoch=tell,
-            )
-        )
+        try:
+            models.append(train(one.recipe, data, store, run_id=run_id, threads=threads, on_epoch=tell))
+        except LnbenchError as error:
+            models.append(error)
+    errors = [model for model in models if isinstance(model, LnbenchError)]
+    if errors and len(errors) == len(models):
+        raise errors[0]
     return models

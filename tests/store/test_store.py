@@ -29,6 +29,7 @@ def identity(sigma: str = "0.5", mode: str = "batch") -> dict:
         "mode": {"name": mode, "vote": None},
         "coupling": {"batch_size": 50, "set_size": 10, "order": "shuffled", "order_seed": 0},
         "dtype": "float32",
+        "protocol": 1,
     }
 
 

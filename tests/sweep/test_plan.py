@@ -157,8 +157,8 @@ def test_coupled_cells_say_what_couples_them_and_others_do_not():
     [
         ({"batch_size": 7}, "7 images"),
         ({"modes": ("frozen",)}, "fits none"),
-        ({"batch_size": 0}, "--batch-size 0"),
-        ({"limit": 0}, "--limit 0"),
+        ({"batch_size": 0}, "batch size of 0"),
+        ({"limit": 0}, "limit of 0"),
         ({"order": "random"}, "order 'random'"),
         ({"vote": "plurality"}, "vote rule 'plurality'"),
         ({"noises": (NoiseSpec("mbn"),), "sigmas": ("2",)}, "too large"),
@@ -173,6 +173,22 @@ def test_data_of_another_shape_are_an_error():
     wide = replace(data(), info=replace(data().info, shape=(3, 28, 28)))
     with pytest.raises(LnbenchError, match=r"\(1, 28, 28\).*\(3, 28, 28\)"):
         ids(on=wide)
+
+
+def test_a_rescaling_is_named_by_the_range_of_the_training_images():
+    on = [data(), data()]
+    dark = replace(on[1].info.splits["train"], maximum=(60,))
+    on[1] = replace(on[1], info=replace(on[1].info, splits={**on[1].info.splits, "train": dark}))
+    assert ids(on=on[0]) == ids(on=on[1])
+    rescaled = {"noises": (NoiseSpec("agn", rescale=True),)}
+    assert not set(ids(on=on[0], **rescaled).values()) & set(ids(on=on[1], **rescaled).values())
+
+
+def test_data_with_other_classes_are_an_error_that_names_them():
+    model = stored()
+    card = {**model.card, "class_names": [*"012345678", "nine"]}
+    with pytest.raises(LnbenchError, match="9, nine"):
+        ids([StoredModel(model.id, model.folder, card)])
 
 
 def test_planning_imports_no_torch():

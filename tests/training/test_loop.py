@@ -133,6 +133,28 @@ def test_a_loss_that_is_not_finite_is_an_error_and_publishes_nothing(recipes, di
     assert Store(tmp_path).models() == []
 
 
+def test_a_training_that_diverges_does_not_stop_the_others(recipes, digits, tmp_path):
+    store, recipe = Store(tmp_path), recipes["localnorm"]
+    wild = replace(recipe, train=recipe.train.model_copy(update={"learning_rate": 1e30}))
+    failed, trained = train_missing(look_up([wild, recipe], store), digits, store, run_id="r", threads=1)
+    assert "diverged" in str(failed)
+    assert [model.id for model in store.models()] == [trained.id]
+    with pytest.raises(LnbenchError, match="diverged"):
+        train_missing(look_up([wild], store), digits, store, run_id="r", threads=1)
+
+
+def test_a_training_does_not_go_on_with_another_number_of_threads(recipes, digits, tmp_path):
+    store, recipe = Store(tmp_path), recipes["localnorm"]
+
+    def stop(epoch):
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(recipe, digits, store, run_id="r", threads=1, on_epoch=stop)
+    with pytest.raises(LnbenchError, match="--threads 1"):
+        train(recipe, digits, store, run_id="r", threads=2)
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04"])
 def test_a_broken_saved_state_is_named_and_kept(content, recipes, digits, tmp_path):
     store, recipe = Store(tmp_path), recipes["localnorm"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.data.dataset import Arrays
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.corrupt import rescale_channels
 from robustbench_ln.noise.draws import FloatArray
-from robustbench_ln.sweep.plan import Order
 
 IntArray = npt.NDArray[np.int64]
+Order = Literal["shuffled", "class-sorted"]
 Preprocessing = Mapping[str, tuple[float, ...]]
 #: Bytes of noisy images at hand at once.
 _CHUNK_BYTES = 16 * 2**20
@@ -55,7 +57,7 @@ class NoisyImages:
         seed: int,
         indices: IntArray,
         preprocessing: Preprocessing,
-        train_range: npt.NDArray[np.int64],
+        train_range: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self._images = arrays.images
         self._noise, self._sigma, self._seed = noise, sigma, seed
@@ -64,6 +66,8 @@ class NoisyImages:
         self._chunk = max(_CHUNK_BYTES // per_image, 1)
         self._observed: FloatArray | None = None
         if noise.rescale:
+            if train_range is None:
+                raise LnbenchError("Rescaling needs the range of the training images, and none is known.")
             scaled = (train_range / 255).astype(np.float32)[:, :, None, None]
             self._wanted = self._into_space(scaled).reshape(2, -1)
             self._observed = self._range(indices)

@@ -19,15 +19,15 @@ from robustbench_ln import (
     load_results,
 )
 from robustbench_ln.data.dataset import Arrays, limited
+from robustbench_ln.evaluation import images as images_module
+from robustbench_ln.evaluation.images import evaluation_order
+from robustbench_ln.evaluation.reader import evaluate_clean
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.modes import modes_for
 from robustbench_ln.noise import NOISES
 from robustbench_ln.noise.draws import draw_groups
 from robustbench_ln.norms.registry import NORMS, build_norm
 from robustbench_ln.norms.sets import SetNorm
-from robustbench_ln.sweep import images as images_module
-from robustbench_ln.sweep.evaluate import evaluate_clean
-from robustbench_ln.sweep.images import evaluation_order
 
 SHAPE, CLASSES = (2, 4, 3), 5
 MEAN, STD = (0.4, 0.6), (0.25, 0.5)

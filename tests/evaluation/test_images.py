@@ -5,10 +5,10 @@ import pytest
 
 from robustbench_ln import add_noise
 from robustbench_ln.data.dataset import Arrays
+from robustbench_ln.evaluation import images as images_module
+from robustbench_ln.evaluation.images import NoisyImages, evaluation_order, standardise
 from robustbench_ln.noise import NOISES, NoiseSpec
 from robustbench_ln.noise.draws import draw
-from robustbench_ln.sweep import images as images_module
-from robustbench_ln.sweep.images import NoisyImages, evaluation_order, standardise
 
 PREPROCESSING = {"mean": (0.49, 0.4, 0.1), "std": (0.25, 2.0, 0.06)}
 PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}

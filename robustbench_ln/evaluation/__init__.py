@@ -1,0 +1,1 @@
+"""Networks on noisy images: the stream of images, and what reads it."""
