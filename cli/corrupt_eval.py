@@ -98,8 +98,6 @@ def corrupt_eval(
     )
     store = Store(results)
     chosen = choose_models(store, model or [])
-    if not dry_run:
-        store.check_writable()
     passes = plan_cells(pair_with_data(chosen, data, data_dir, image_size), settings)
     todo = missing(passes, store.cell_ids())
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
@@ -114,6 +112,7 @@ def corrupt_eval(
             say("Nothing to measure. Next: lnbench report", quiet=quiet)
         return
 
+    store.check_writable()
     run_id = provenance.new_run_id()
     store.publish_run(run_id, provenance.run_record(sys.argv[1:], {"sweep": settings.request()}))
     with progress_bar(quiet=quiet or json) as bar:

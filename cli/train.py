@@ -66,8 +66,6 @@ def train(
     store = Store(results)
     declared = find_benchmark(load_benchmarks(find_config(config)), benchmark)
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
-    if not dry_run:
-        store.check_writable()
     data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)
     recipes = plan_recipes(
         benchmark,
@@ -93,6 +91,7 @@ def train(
 
     run_id = provenance.new_run_id()
     if missing:
+        store.check_writable()
         store.publish_run(
             run_id, provenance.run_record(sys.argv[1:], {"train": [one.card() for one in missing]})
         )

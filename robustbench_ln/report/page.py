@@ -67,7 +67,7 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(
+    page = environment.get_template("page.html").render(
         title=title,
         digest=digest,
         version=__version__,
@@ -87,6 +87,7 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
         data=origins.data_table(inputs),
         remarks=origins.mixture_remarks(inputs),
     )
+    return page.lstrip()
 
 
 def _data_section(inputs: Inputs, data: DataGroup, problems: list[str]) -> DataSection:
