@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """Max pooling by way of channels_last, to the same bits.
+
+    On a CPU, PyTorch's kernel for NCHW takes six times as long as the two copies and the other kernel.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pool a batch (N, C, H, W)."""
+        return super().forward(input.contiguous(memory_format=torch.channels_last)).contiguous()
 
 
 class MnistNet(nn.Module):
@@ -46,11 +58,11 @@ class MnistNet(nn.Module):
         self.features = nn.Sequential(
             *block(channels, 16),
             *block(16, 16),
-            nn.MaxPool2d(2),
+            MaxPool2d(2),
             nn.Dropout(0.25),
             *block(16, 32),
             *block(32, 32),
-            nn.MaxPool2d(2),
+            MaxPool2d(2),
             nn.Dropout(0.25),
         )
         side = [((length - 4) // 2 - 4) // 2 for length in (height, width)]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from robustbench_ln import BatchNorm2d, LnbenchError, LocalNorm2d, SwitchNorm2d
+from robustbench_ln.models.mnist_net import MaxPool2d
 from robustbench_ln.models.registry import NETWORKS, build_network, check_network
 from robustbench_ln.norms.registry import NORMS
 
@@ -66,11 +67,11 @@ def test_the_layers_come_in_the_order_of_the_paper_s_code():
     assert [type(module) for module in leaves] == [
         *block,
         *block,
-        nn.MaxPool2d,
+        MaxPool2d,
         nn.Dropout,
         *block,
         *block,
-        nn.MaxPool2d,
+        MaxPool2d,
         nn.Dropout,
         nn.Flatten,
         nn.Linear,
@@ -188,3 +189,16 @@ def test_every_network_in_the_list_builds_with_every_norm():
                 norm_options={"groups": 2} if norm == "localnorm" else None,
             )
             assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 24, 24), (2, 1, 8, 8), (2, 5, 7, 9)])
+def test_pooling_gives_the_bits_of_pytorch_s_own_with_gradients_where_values_tie(shape):
+    # Rounded, so that many windows hold their largest value twice.
+    x = torch.randn(shape).mul(2).round().div(2).requires_grad_()
+    gradients = []
+    for pool in (MaxPool2d(2), nn.MaxPool2d(2)):
+        pooled = pool(x)
+        gradients.append(torch.autograd.grad((pooled * pooled.detach().cos()).sum(), x)[0])
+        assert torch.equal(pooled, nn.MaxPool2d(2)(x))
+        assert pooled.is_contiguous()
+    assert torch.equal(*gradients)
