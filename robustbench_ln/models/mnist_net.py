@@ -12,13 +12,17 @@ from robustbench_ln.errors import LnbenchError
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """Max pooling by way of channels_last, to the same bits.
+    """Max pooling; in evaluation by way of channels_last, to the same bits.
 
-    On a CPU, PyTorch's kernel for NCHW takes six times as long as the two copies and the other kernel.
+    On a CPU, PyTorch's kernel for NCHW takes six times as long as the two copies and the other kernel. In
+    training the gradient would come back in channels_last too, and the layers before would round
+    differently with another number of threads.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool a batch (N, C, H, W)."""
+        if self.training:
+            return super().forward(input)
         return super().forward(input.contiguous(memory_format=torch.channels_last)).contiguous()
 
 
