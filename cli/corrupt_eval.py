@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from robustbench_ln import provenance
-from robustbench_ln.modes import check_mode
-from robustbench_ln.noise import NoiseSpec, parse_sigmas
+from robustbench_ln.modes import MODES, check_mode
+from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, run_passes
@@ -22,15 +22,20 @@ from .console import SOME_FAILED, print_json, progress_bar, say
 
 def corrupt_eval(
     noise: Annotated[
-        list[str], typer.Option(metavar="NAME", help="Noise: agn, apn, mbn, ...; may be repeated.")
+        list[str], typer.Option(metavar="NAME", help=f"Noise; may be repeated: {', '.join(NOISES)}.")
     ] = ["agn"],  # noqa: B006 - Typer reads the default and never changes it
     sigma: Annotated[
-        str, typer.Option(metavar="GRID", help="START:STOP (nine points), START:STOP:STEP, or a comma list.")
+        str,
+        typer.Option(
+            metavar="GRID", help="START:STOP (nine points), START:STOP:STEP, or a comma list; mbn ends at 1."
+        ),
     ] = "0:4",
     mode: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Only this test-time mode; may be repeated.", show_default="all that fit"
+            metavar="NAME",
+            help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}.",
+            show_default="all that fit",
         ),
     ] = None,
     model: Annotated[

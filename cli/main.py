@@ -96,6 +96,13 @@ def main() -> None:
             as_json="--json" in sys.argv,
         )
         sys.exit(2)
+    except MemoryError as error:
+        print_error(
+            f"Not enough memory: {error}.",
+            "Use smaller or fewer images, or a smaller batch; what was finished is kept.",
+            as_json="--json" in sys.argv,
+        )
+        sys.exit(2)
     except Stopped as stopped:
         say("Stopped. What was finished is kept: run the same command again to go on.")
         sys.exit(128 + stopped.signum)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
@@ -21,9 +22,11 @@ class MaxPool2d(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool a batch (N, C, H, W)."""
-        if self.training:
-            return super().forward(input)
-        return super().forward(input.contiguous(memory_format=torch.channels_last)).contiguous()
+        last = input if self.training else input.contiguous(memory_format=torch.channels_last)
+        pooled = F.max_pool2d(
+            last, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
+        return pooled.contiguous()
 
 
 class MnistNet(nn.Module):

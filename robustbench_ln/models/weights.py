@@ -31,9 +31,8 @@ def load_network(model: StoredModel) -> nn.Module:
         LnbenchError: the weights are missing, truncated, or not those that the card names.
     """
     recipe = model.card["recipe"]
-    hint = (
-        f"Train it again: remove '{model.folder}', then run lnbench train --benchmark {recipe['benchmark']}."
-    )
+    run = f"runs/{model.card['how']['run_id']}.json"
+    hint = f"Remove '{model.folder}', then repeat the lnbench train command that '{run}' records."
     try:
         state = load_file(model.weights)
         if weights_hash(state) != model.card["weights"]:

@@ -53,7 +53,13 @@ def build_report(
     Raises:
         LnbenchError: the store has no cell that can be read, or the page cannot be written.
     """
+    # Through links: publishing renames over a name, and what a link points at is what the user means.
     page = store.report if path is None else path
+    if page.is_symlink():
+        page = page.resolve()
+    if page.exists() and not page.is_file():
+        what = "folder" if page.is_dir() else "device or pipe, not a file"
+        raise LnbenchError(f"'{page}' is a {what}.", "Name a file with --out FILE.")
     table = store.root / "results.csv"
     _check_cells(store)
     inputs = _digest(store, data_dir, title)
@@ -62,8 +68,6 @@ def build_report(
 
     store.check_writable()
     check_writable(page.parent, "Choose another file with --out FILE.")
-    if page.is_dir():
-        raise LnbenchError(f"'{page}' is a folder.", "Name a file with --out FILE.")
 
     from robustbench_ln.report.inputs import gather
     from robustbench_ln.report.page import render_page

@@ -30,7 +30,7 @@ def evaluate(
     labels: npt.ArrayLike | torch.Tensor,
     *,
     noise: str = "agn",
-    sigma: str = "0:4",
+    sigma: str | float | Sequence[float] = "0:4",
     modes: Sequence[str] | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     mean: Sequence[float] | None = None,
@@ -50,7 +50,7 @@ def evaluate(
         images: (N, C, H, W) uint8.
         labels: (N,) classes, 0 to classes - 1.
         noise: a family's name, see `robustbench_ln.noise.NOISES`.
-        sigma: a grid, `START:STOP[:STEP]` or a comma list; what sigma means is the family's.
+        sigma: a grid, `START:STOP[:STEP]` or a comma list, or numbers; what sigma means is the family's.
         modes: test-time modes; None for all that fit the network's norm.
         batch_size: N; a multiple of LocalNorm's groups.
         mean: of each channel, what the network's own normalization takes off images in [0, 1]; default 0.
@@ -85,7 +85,7 @@ def evaluate(
     arrays = _as_arrays(images, labels)
     settings = SweepSettings(
         (NoiseSpec(noise, clip=clip),),
-        parse_sigmas(sigma),
+        parse_sigmas(sigma if isinstance(sigma, str) else ",".join(map(str, np.atleast_1d(sigma)))),
         seed=seed,
         order=order,
         order_seed=order_seed,

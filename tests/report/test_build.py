@@ -132,3 +132,17 @@ def test_matplotlib_settings_of_the_caller_neither_change_nor_matter(maker, buil
         before = dict(mpl.rcParams)
         assert build().html == plain
         assert dict(mpl.rcParams) == before
+
+
+def test_a_pipe_is_not_replaced_and_a_link_is_written_through(maker, monkeypatch, tmp_path):
+    monkeypatch.setattr("robustbench_ln.report.page.render_page", lambda *given: _fake_page([], *given))
+    maker.curve((9, 7, 3))
+    pipe, link, page = tmp_path / "pipe", tmp_path / "link.html", tmp_path / "page.html"
+    os.mkfifo(pipe)
+    with pytest.raises(LnbenchError, match="pipe"):
+        build_report(maker.store, pipe, data_dir=maker.data_dir)
+    assert pipe.is_fifo()
+    link.symlink_to(page)
+    assert build_report(maker.store, link, data_dir=maker.data_dir).rebuilt
+    assert link.is_symlink()
+    assert page.is_file()
