@@ -87,8 +87,8 @@ def corrupt_eval(
 ) -> None:
     """Measure every trained model in every test-time mode that fits it, as noise grows.
 
-    Cells that were measured before are not measured again; each is stored as soon as it is done, so a
-    sweep that was cut off goes on where it stopped.
+    Cells that were measured before are not measured again. They are stored sigma by sigma, so a sweep that
+    was cut off goes on where it stopped.
     """
     settings = SweepSettings(
         noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(noise)),  # type: ignore[arg-type]

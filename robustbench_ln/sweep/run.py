@@ -1,4 +1,6 @@
-"""Run the cells that are missing: pass by pass, in this process or in several, each cell published at once.
+"""Run the cells that are missing: pass by pass, in this process or in several.
+
+The cells of a pass read the same images in step and are published together when it ends.
 
 The parent imports no torch when workers do the measuring.
 """
