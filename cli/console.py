@@ -21,7 +21,6 @@ from rich.progress import (
 SOME_FAILED = 3
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
-output = Console(highlight=False)
 
 
 def say(text: str, *, quiet: bool = False) -> None:

@@ -84,28 +84,28 @@ def main() -> None:
     try:
         app()
     except LnbenchError as error:
-        print_error(error.message, error.hint, as_json="--json" in sys.argv)
-        sys.exit(2)
+        _fail(error.message, error.hint)
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
         where = f" '{error.filename}'" if error.filename else ""
-        print_error(
+        _fail(
             f"{error.strerror}{where}.",
             "What was finished is kept: make room or choose another folder, then run the same command again.",
-            as_json="--json" in sys.argv,
         )
-        sys.exit(2)
     except MemoryError as error:
-        print_error(
+        _fail(
             f"Not enough memory: {error}.",
-            "Use smaller or fewer images, or a smaller batch; what was finished is kept.",
-            as_json="--json" in sys.argv,
+            "What was finished is kept: use smaller or fewer images, or a smaller batch.",
         )
-        sys.exit(2)
     except Stopped as stopped:
         say("Stopped. What was finished is kept: run the same command again to go on.")
         sys.exit(128 + stopped.signum)
+
+
+def _fail(message: str, hint: str) -> NoReturn:
+    print_error(message, hint, as_json="--json" in sys.argv)
+    sys.exit(2)
 
 
 def _stop(signum: int, frame: FrameType | None) -> NoReturn:

@@ -75,10 +75,9 @@ class Reader:
         indices = np.concatenate([part for part, _ in held])
         ready = np.concatenate([part for _, part in held]) if len(held) > 1 else ready
         batch, start = self._layout.images, 0
-        left = len(self._indices) if not self._layout.coupled else self.length
         while start < len(indices):
             stop = start + batch
-            if stop > len(indices) and self._counted + len(indices) - start < left:
+            if stop > len(indices) and self._counted + len(indices) - start < self.length:
                 break
             self._run(indices[start:stop], ready[start:stop])
             start = stop

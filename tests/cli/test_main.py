@@ -1,0 +1,58 @@
+"""What the machine refuses is a sentence; a defect keeps its traceback."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from lnbench_cli import main as cli
+
+
+@pytest.fixture(autouse=True)
+def handlers_come_back():
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+def ended_by(error: BaseException, monkeypatch, *arguments: str) -> int:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["lnbench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_or_closed_disk_is_a_sentence(number, monkeypatch, capsys):
+    error = OSError(number, os.strerror(number), "results/cells/x")
+    assert ended_by(error, monkeypatch) == 2
+    said = capsys.readouterr()
+    assert (said.out, "Traceback" in said.err) == ("", False)
+    assert os.strerror(number) in said.err
+    assert "'results/cells/x'" in said.err
+    assert "run the same command again" in " ".join(said.err.split())
+
+
+def test_too_little_memory_is_a_sentence_and_under_json_a_document(monkeypatch, capsys):
+    assert ended_by(MemoryError("2 TiB"), monkeypatch, "train", "--json") == 2
+    assert "2 TiB" in json.loads(capsys.readouterr().err)["error"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), ZeroDivisionError()])
+def test_a_defect_is_not_dressed_up(error, monkeypatch):
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(type(error)):
+        cli.main()
