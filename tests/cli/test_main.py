@@ -9,7 +9,6 @@ import signal
 import sys
 
 import pytest
-
 from lnbench_cli import main as cli
 
 
