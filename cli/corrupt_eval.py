@@ -79,6 +79,7 @@ def corrupt_eval(
         int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of torch in each process.")] = 1,
+    device: options.Device = "auto",
     results: options.Results = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     dry_run: options.DryRun = False,
@@ -136,6 +137,7 @@ def corrupt_eval(
             run_id=run_id,
             workers=workers or max(len(os.sched_getaffinity(0)) // threads, 1),
             threads=threads,
+            device=device,
             on_outcome=show,
         )
     failed = [outcome for outcome in outcomes if outcome.failure]

@@ -45,6 +45,16 @@ ImageSize = Annotated[
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
 ]
+Device = Annotated[
+    str, typer.Option(metavar="NAME", help="Where to compute: cpu, cuda, or auto for a GPU where there is one.")
+]
+Preset = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="How much of the recipe: paper for all of it, or a shorter one that the benchmark declares.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no messages.")]
 DryRun = Annotated[

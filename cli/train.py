@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustbench_ln import provenance
-from robustbench_ln.benchmarks import find_benchmark, find_config, load_benchmarks
+from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
 from robustbench_ln.store.store import Store
-from robustbench_ln.training.recipe import Recipe, plan_recipes
+from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
 from robustbench_ln.training.run import look_up, train_missing
 
 from . import options
 from .console import SOME_FAILED, print_error, print_json, progress_bar, say
 
 if TYPE_CHECKING:
-    from robustbench_ln.training.loop import Epoch
+    from robustbench_ln.training.state import Epoch
 
 
 def train(
@@ -45,12 +45,23 @@ def train(
         int | None,
         typer.Option(min=1, metavar="N", help="Another number of epochs.", show_default="the benchmark's"),
     ] = None,
+    preset: options.Preset = "paper",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from the weights of this network in the store, of its architecture and norm.",
+            show_default="fresh weights",
+        ),
+    ] = None,
     data: options.Data = None,
     image_size: options.ImageSize = None,
     limit: options.Limit = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads of torch.", show_default="torch's choice")
     ] = None,
+    device: options.Device = "auto",
     results: options.Results = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     config: options.Config = None,
@@ -64,7 +75,9 @@ def train(
     stopped, with the same result as if it had not been.
     """
     store = Store(results)
-    declared = find_benchmark(load_benchmarks(find_config(config)), benchmark)
+    declared = load_declared(find_config(config)).benchmark(benchmark).at(preset)
+    if start is not None:
+        declared = starting_from(declared, store.find_model(start))
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
     data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)
     recipes = plan_recipes(
@@ -105,7 +118,9 @@ def train(
             if bar.disable and not json:
                 say(f"{line}, loss {epoch.loss:.4f}, {epoch.seconds:.1f} s", quiet=quiet)
 
-        outcomes = train_missing(asked, data_set, store, run_id=run_id, threads=threads, on_epoch=show)
+        outcomes = train_missing(
+            asked, data_set, store, run_id=run_id, threads=threads, device=device, on_epoch=show
+        )
     models = [one for one in outcomes if not isinstance(one, LnbenchError)]
     errors = [one for one in outcomes if isinstance(one, LnbenchError)]
     for error in errors:

@@ -101,15 +101,14 @@ class Reader:
 
     def _run(self, indices: IntArray, images: FloatArray) -> None:
         groups = self._layout.groups_of_sets(indices, self._seed)
+        device = next((parameter.device for parameter in self._network.parameters()), torch.device("cpu"))
         with (
             torch.inference_mode(),
-            laid_out(self._network, None if groups is None else torch.from_numpy(groups)),
+            laid_out(self._network, None if groups is None else torch.from_numpy(groups).to(device)),
         ):
             # A fresh tensor: the layout in memory of `images` must not choose other kernels.
-            rows = torch.from_numpy(np.ascontiguousarray(images)).repeat_interleave(
-                self._layout.copies, dim=0
-            )
-            logits = self._network(rows).float().numpy()
+            rows = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+            logits = self._network(rows.repeat_interleave(self._layout.copies, dim=0)).float().cpu().numpy()
         if not np.isfinite(logits).all():
             raise LnbenchError(
                 "The network's logits are not finite.", "Its weights overflow on these images."

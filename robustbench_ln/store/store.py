@@ -108,6 +108,20 @@ class Store:
         ]
         return self._model(found[0]) if found else None
 
+    def find_model(self, name: str) -> StoredModel:
+        """Return the one network of a name, or of a name's first parts.
+
+        Raises:
+            LnbenchError: no network, or several.
+        """
+        models = _published(self.root / "models")
+        found = [folder for folder in models if folder.name == name or folder.name.startswith(f"{name}.")]
+        if len(found) != 1:
+            names = ", ".join(folder.name for folder in (found or models)[:20])
+            what = f"matches {len(found)} models" if found else "is no model"
+            raise LnbenchError(f"'{name}' {what} in '{self.root}'.", f"Models: {names or 'none'}.")
+        return self._model(found[0])
+
     def training_folder(self, recipe_id: str) -> Path:
         """Return where an unfinished training keeps its state, invisible to readers."""
         return self.root / "models" / f".training-{recipe_id}"

@@ -53,6 +53,7 @@ def run_passes(
     run_id: str,
     workers: int = 1,
     threads: int = 1,
+    device: str = "cpu",
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Measure the cells of all passes and publish each.
@@ -65,6 +66,7 @@ def run_passes(
         run_id: names the invocation in each cell's `how.json`.
         workers: processes; 1 measures in this one.
         threads: of torch, in each worker.
+        device: see `robustbench_ln.devices.choose_device`.
         on_outcome: told each finished or failed cell.
 
     Returns:
@@ -82,10 +84,10 @@ def run_passes(
 
     if workers == 1 or len(passes) < 2:
         for one in passes:
-            tell(_run_pass(store.root, one, run_id, threads))
+            tell(_run_pass(store.root, one, run_id, threads, device))
         return outcomes
     with _pool(min(workers, len(passes))) as pool:
-        futures = [pool.submit(_run_pass, store.root, one, run_id, threads) for one in passes]
+        futures = [pool.submit(_run_pass, store.root, one, run_id, threads, device) for one in passes]
         try:
             for future in as_completed(futures):
                 tell(future.result())
@@ -97,11 +99,14 @@ def run_passes(
     return outcomes
 
 
-def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Outcome]:
+def _run_pass(
+    root: Path, one: NoisyPass, run_id: str, threads: int, device: str
+) -> list[Outcome]:
     """Measure and publish the cells of one pass."""
     import torch
 
     from robustbench_ln.data.dataset import limited
+    from robustbench_ln.devices import choose_device, device_label, full_precision
     from robustbench_ln.evaluation.images import NoisyImages, evaluation_order
     from robustbench_ln.evaluation.reader import Reader, read_all
     from robustbench_ln.models.weights import load_network
@@ -111,8 +116,9 @@ def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Out
     arrays = one.data.arrays("test")
     indices = limited(len(arrays.labels), settings.limit)
     models = {cell.model.id: cell.model for cell in one.cells}
-    with torch_threads(threads):
-        networks = {model_id: load_network(model) for model_id, model in models.items()}
+    chosen = choose_device(device)
+    with torch_threads(threads), full_precision():
+        networks = {model_id: load_network(model).to(chosen) for model_id, model in models.items()}
         readers = [
             Reader(
                 networks[cell.model.id],
@@ -144,7 +150,7 @@ def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int) -> list[Out
         "host": provenance.host(),
         "torch": torch.__version__,
         "threads": threads,
-        "device": "cpu",
+        "device": device_label(chosen),
         # The cells of a pass are measured together, so a cell's own time is not known.
         "pass_seconds": round(seconds, 3),
         "pass_cells": len(one.cells),

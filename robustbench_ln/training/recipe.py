@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from robustbench_ln.benchmarks import Benchmark, TrainSettings
+from robustbench_ln.benchmarks.benchmark import Benchmark, Preprocessing
+from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import PROTOCOL_VERSION, content_hash
 from robustbench_ln.norms.registry import check_groups
+from robustbench_ln.store.store import StoredModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Recipe:
         classes: number of classes.
         preprocessing: mean and deviation of each channel, taken from images in [0, 1].
         train: the settings.
-        seed: of the initial weights, the order of the images and dropout.
+        seed: of the initial weights, the order of the images, dropout and noisy copies.
+        start: what the weights are taken over from, None for fresh ones.
     """
 
     benchmark: str
@@ -40,10 +43,14 @@ class Recipe:
     preprocessing: Mapping[str, tuple[float, ...]]
     train: TrainSettings
     seed: int
+    start: str | None = None
 
     def card(self) -> dict[str, Any]:
         """Return the recipe as JSON values."""
-        return asdict(self) | {"train": self.train.model_dump(), "protocol": PROTOCOL_VERSION}
+        card = asdict(self) | {"train": self.train.card(), "protocol": PROTOCOL_VERSION}
+        if self.start is None:
+            del card["start"]
+        return card
 
     @property
     def id(self) -> str:
@@ -72,11 +79,11 @@ def plan_recipes(
         name: the benchmark's name.
         benchmark: what it declares.
         data: the opened data set.
-        norms: names and options; train these, with the options over the benchmark's own; None for all it
-            declares. A norm may stand twice with different options.
+        norms: names and options; train these, with the options over those of the benchmark's first norm of
+            that name; None for all it declares. A norm may stand twice with different options.
         seeds: in place of the benchmark's.
         epochs: in place of the benchmark's.
-        limit: train on this many images only.
+        limit: train on this many images only, in place of the benchmark's own number.
 
     Raises:
         UnknownNameError: an unknown norm.
@@ -86,17 +93,18 @@ def plan_recipes(
         if number is not None and number < 1:
             raise LnbenchError(f"{number} is no number for {what}.", "Give 1 or more.")
     train = benchmark.train if epochs is None else benchmark.train.model_copy(update={"epochs": epochs})
-    identity = data.identity("train", limit)
+    identity = data.identity("train", limit or benchmark.train_images)
     images = identity["limit"] or data.info.splits["train"].images
     if images < train.batch_size:
         raise LnbenchError(
             f"{images} training images do not fill one batch of {train.batch_size}.",
             "Use more images or a smaller batch_size in the benchmark.",
         )
-    channels = data.info.shape[0]
+    preprocessing = _preprocessing(benchmark, data)
     recipes: list[Recipe] = []
-    for norm, options in norms or benchmark.norms.items():
-        resolved = check_groups(norm, {**benchmark.norms.get(norm, {}), **options}, train.batch_size)
+    asked = [(norm, {**_own_options(benchmark, norm), **options}) for norm, options in norms or ()]
+    for norm, options in asked or benchmark.norm_options():
+        resolved = check_groups(norm, options, train.batch_size)
         recipes.extend(
             Recipe(
                 benchmark=name,
@@ -106,10 +114,43 @@ def plan_recipes(
                 data=identity,
                 image_shape=data.info.shape,
                 classes=len(data.info.classes),
-                preprocessing={"mean": (0.0,) * channels, "std": (1.0,) * channels},
+                preprocessing=preprocessing,
                 train=train,
                 seed=seed,
+                start=benchmark.start,
             )
             for seed in dict.fromkeys(benchmark.seeds if seeds is None else seeds)
         )
     return recipes
+
+
+def starting_from(benchmark: Benchmark, model: StoredModel) -> Benchmark:
+    """Return a benchmark that goes on from a stored network: of its architecture, norm and preprocessing."""
+    recipe = model.card["recipe"]
+    return benchmark.model_copy(
+        update={
+            "network": recipe["network"],
+            "norms": {recipe["norm"]: dict(recipe["norm_options"])},
+            "preprocessing": Preprocessing.model_validate(recipe["preprocessing"]),
+            "start": model.id,
+        }
+    )
+
+
+def _own_options(benchmark: Benchmark, norm: str) -> Mapping[str, Any]:
+    """Return the options of a benchmark's first norm of a name; none where it has no such norm."""
+    return next((options for name, options in benchmark.norm_options() if name == norm), {})
+
+
+def _preprocessing(benchmark: Benchmark, data: DataSet) -> dict[str, tuple[float, ...]]:
+    channels = data.info.shape[0]
+    given = benchmark.preprocessing
+    if given is None:
+        return {"mean": (0.0,) * channels, "std": (1.0,) * channels}
+    if len(given.mean) != channels or len(given.std) != channels:
+        raise LnbenchError(
+            f"The preprocessing has {len(given.mean)} means and {len(given.std)} deviations, "
+            f"but the images have {channels} channels.",
+            "Give one number a channel in the benchmark.",
+        )
+    return {"mean": given.mean, "std": given.std}

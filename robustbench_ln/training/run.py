@@ -15,7 +15,7 @@ from robustbench_ln.store.store import Store, StoredModel
 from robustbench_ln.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from robustbench_ln.training.loop import Epoch
+    from robustbench_ln.training.state import Epoch
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def train_missing(
     *,
     run_id: str,
     threads: int | None = None,
+    device: str = "auto",
     on_epoch: Callable[[Recipe, Epoch], None] = lambda recipe, epoch: None,
 ) -> list[StoredModel | LnbenchError]:
     """Train what `look_up` did not find and publish each network when it is finished.
@@ -55,6 +56,7 @@ def train_missing(
         store: where networks go.
         run_id: names the invocation in the cards.
         threads: of torch; None leaves torch's own choice.
+        device: see `robustbench_ln.devices.choose_device`.
         on_epoch: told each finished epoch.
 
     Returns:
@@ -74,7 +76,11 @@ def train_missing(
             on_epoch(recipe, epoch)
 
         try:
-            models.append(train(one.recipe, data, store, run_id=run_id, threads=threads, on_epoch=tell))
+            models.append(
+                train(
+                    one.recipe, data, store, run_id=run_id, threads=threads, device=device, on_epoch=tell
+                )
+            )
         except LnbenchError as error:
             models.append(error)
     errors = [model for model in models if isinstance(model, LnbenchError)]

@@ -1,0 +1,1 @@
+"""What benchmarks.yaml declares: networks to train, the paper's experiments, and the claims they test."""

@@ -1,0 +1,57 @@
+"""Types that the declarations share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.noise import parse_sigmas
+from robustbench_ln.norms.registry import parse_norm
+
+
+class Declaration(BaseModel):
+    """A mapping of the file: unknown keys are errors, and nothing is changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def check_name(name: str) -> str:
+    """Return a name of letters, digits, - and _, as file and command names need it.
+
+    Raises:
+        ValueError: another name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(f"'{name}' is no name: use letters, digits, - and _")
+    return name
+
+
+def _as_value_error(check: Any) -> Any:
+    """Let pydantic see an LnbenchError as a wrong value, which it then points at."""
+
+    def checked(value: Any) -> Any:
+        try:
+            check(value)
+        except LnbenchError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return value
+
+    return checked
+
+
+def _grid(text: Any) -> str:
+    return text if isinstance(text, str) else format(text, "g")
+
+
+PositiveInt = Annotated[StrictInt, Field(gt=0)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Text = Annotated[StrictStr, Field(min_length=1)]
+Name = Annotated[StrictStr, AfterValidator(check_name)]
+#: A norm with options, as on the command line: `localnorm:groups=8`.
+NormText = Annotated[StrictStr, AfterValidator(_as_value_error(parse_norm))]
+#: A sigma or a grid of them, as on the command line; YAML reads a lone sigma as a number.
+Sigmas = Annotated[StrictStr | StrictInt | Number, AfterValidator(_grid), AfterValidator(_as_value_error(parse_sigmas))]

@@ -1,0 +1,101 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from robustbench_ln.benchmarks.fields import Declaration, Number, PositiveInt, Share, Text
+
+
+class AugmentSettings(Declaration):
+    """Random changes of a training image, as in Keras' ImageDataGenerator.
+
+    Attributes:
+        flip: mirror left and right, half of the images.
+        shift: up to this share of height and width, in both directions.
+        rotate: up to so many degrees, in both directions.
+        zoom: each axis by a factor in [1 - zoom, 1 + zoom].
+        fill: what lies outside the image: its nearest pixel, or zeros (after the network's normalization).
+    """
+
+    flip: bool = False
+    shift: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
+    zoom: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    fill: Literal["nearest", "zeros"] = "nearest"
+
+
+class NoisyCopies(Declaration):
+    """Training images that stand a second time in each epoch, with noise.
+
+    Attributes:
+        noise: the noise's name.
+        sigma: its strength.
+        images: how many, a fixed random choice.
+    """
+
+    noise: Text
+    sigma: Annotated[Number, Field(ge=0)]
+    images: PositiveInt
+
+
+class TrainSettings(Declaration):
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the training images; 0 keeps the weights that the training starts from.
+        batch_size: N, images of a training batch; a last, smaller batch is left out.
+        learning_rate: of the first epoch; the highest of a one-cycle schedule.
+        decay: the learning rate is multiplied by it every `decay_every` epochs.
+        decay_every: see `decay`.
+        milestones: after so many epochs, this learning rate.
+        one_cycle: share of all steps in which the rate rises from learning_rate / 25 to learning_rate,
+            before it falls to nearly nothing; both along a cosine (Smith & Topin 2018, as in PyTorch).
+        optimizer: "adam", or "sgd" with Nesterov's momentum.
+        momentum: of "sgd".
+        weight_decay: on kernels of convolutions and dense layers alone, as PyTorch counts it: twice Keras' L2.
+        augment: random changes of each training image.
+        noisy: noisy copies among the training images.
+    """
+
+    epochs: Annotated[int, Field(strict=True, ge=0)]
+    batch_size: PositiveInt
+    learning_rate: Annotated[Number, Field(gt=0)]
+    decay: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    decay_every: PositiveInt = 1
+    milestones: dict[PositiveInt, Annotated[Number, Field(gt=0)]] = {}
+    one_cycle: Share | None = None
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    augment: AugmentSettings = AugmentSettings()
+    noisy: NoisyCopies | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_keys(cls, raw: Any) -> Any:
+        """Read the keys of `milestones` as numbers; a YAML key is text."""
+        if isinstance(raw, Mapping) and isinstance(raw.get("milestones"), Mapping):
+            keys = {int(key) if str(key).isdigit() else key: rate for key, rate in raw["milestones"].items()}
+            return {**raw, "milestones": keys}
+        return raw
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> TrainSettings:
+        given = [self.decay != 1, bool(self.milestones), self.one_cycle is not None]
+        if sum(given) > 1:
+            raise ValueError("decay, milestones and one_cycle are three schedules; give one of them")
+        return self
+
+    def card(self) -> dict[str, Any]:
+        """Return the settings as JSON values.
+
+        A setting at its default does not stand there, but for the four that every card has: settings that
+        come later rename no network.
+        """
+        always = ("epochs", "batch_size", "learning_rate", "decay")
+        used = self.model_dump(mode="json", exclude_defaults=True)
+        return {name: getattr(self, name) for name in always} | used
