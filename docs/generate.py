@@ -21,12 +21,26 @@ from robustbench_ln.norms.registry import NORMS
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference"
-DOCUMENTS = ("README.md", "docs/reference/noises.md", "docs/reference/modes.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/reference/noises.md",
+    "docs/reference/modes.md",
+    "docs/reference/networks.md",
+)
 #: Printed in the text of the LocalNorm paper, section 5.2 (Fig 7), in per cent.
 FIG_7 = {
     "batchnorm": {1: "44.67", 2: "about 10"},
     "switchnorm": {1: "84.89", 2: "39.31"},
     "localnorm": {1: "97.78", 2: "75.01"},
+}
+#: Printed in the same paper, Table 2.
+TABLE_2 = {
+    ("vgg16", "batchnorm"): 15_001_418,
+    ("vgg16", "switchnorm"): 15_001_496,
+    ("vgg16", "localnorm"): 15_115_690,
+    ("resnet32", "batchnorm"): 470_218,
+    ("resnet32", "switchnorm"): 470_414,
+    ("resnet32", "localnorm"): 473_610,
 }
 RANGES = {"agn": "0 to 4", "agn-uniform-additive": "0 to 4", "mbn": "0 to 0.8"}
 
@@ -104,6 +118,58 @@ def fig7() -> str:
     return table(head, rows)
 
 
+def parameters() -> str:
+    """Number of parameters of each network and norm, beside what the paper prints."""
+    rows = []
+    for network, shape, norms in (
+        ("mnist-net", (1, 28, 28), ("none", "batchnorm", "switchnorm", "localnorm K=10")),
+        ("resnet32", (3, 32, 32), ("none", "batchnorm", "switchnorm", "localnorm K=8", _FIXED)),
+        ("vgg16", (3, 32, 32), ("none", "batchnorm", "switchnorm", "localnorm K=8", "localnorm K=16")),
+    ):
+        for norm in norms:
+            trainable, statistics = _counted(network, shape, norm)
+            total, printed = trainable + statistics, TABLE_2.get((network, norm.split()[0]))
+            row = [f"`{network}`", norm, f"{trainable:,}", f"{statistics:,}", f"{total:,}"]
+            if printed is None:
+                row += ["", ""]
+            else:
+                row += [f"{printed:,}", f"{printed - total:+,}" if printed != total else "0"]
+            rows.append(row)
+    head = [
+        "network",
+        "norm",
+        "trainable",
+        "running statistics",
+        "total",
+        "Table 2 prints",
+        "Table 2 has more",
+    ]
+    return table(head, rows)
+
+
+#: What reproduces the paper's number for ResNet32; no norm of this project.
+_FIXED = "localnorm with 128 gammas and 128 betas in every layer"
+
+
+def _counted(network: str, shape: tuple[int, int, int], norm: str) -> tuple[int, int]:
+    import torch
+
+    from robustbench_ln.models.parameters import count_parameters
+    from robustbench_ln.models.registry import build_network
+    from robustbench_ln.models.resnet32 import ResNet32
+    from robustbench_ln.norms.localnorm import LocalNorm2d
+
+    name, _, groups = norm.partition(" K=")
+    options = {"groups": int(groups)} if groups else {}
+    with torch.device("meta"):  # shapes without values
+        count = count_parameters(
+            ResNet32(shape, 10, lambda channels: LocalNorm2d(128, groups=1))
+            if norm == _FIXED
+            else build_network(network, image_shape=shape, num_classes=10, norm=name, norm_options=options)
+        )
+    return count.trainable, count.statistics
+
+
 def _at(cells: pd.DataFrame, noise: str, sigma: float) -> str:
     found = cells[(cells["noise"] == noise) & (cells["sigma"] == sigma)]
     return f"{found['accuracy'].iloc[0]:.2%}" if len(found) else ""
@@ -126,7 +192,13 @@ def _options(options: object) -> str:
     return ", ".join(f"{name}={'required' if value is None else value}" for name, value in options.items())
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"noises": noises, "modes": modes, "mnist": mnist, "fig7": fig7}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "noises": noises,
+    "modes": modes,
+    "parameters": parameters,
+    "mnist": mnist,
+    "fig7": fig7,
+}
 
 
 def filled(text: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from robustbench_ln.noise import add_noise
     from robustbench_ln.norms.batchnorm import BatchNorm2d
     from robustbench_ln.norms.convert import convert_norm
+    from robustbench_ln.norms.ghostbatchnorm import GhostBatchNorm2d
     from robustbench_ln.norms.localnorm import LocalNorm2d
     from robustbench_ln.norms.switchnorm import SwitchNorm2d
     from robustbench_ln.store.frame import load_results
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = version("robustbench_ln")
 __all__ = [
     "BatchNorm2d",
+    "GhostBatchNorm2d",
     "LnbenchError",
     "LocalNorm2d",
     "SwitchNorm2d",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 _HOMES = {
     "BatchNorm2d": "norms.batchnorm",
+    "GhostBatchNorm2d": "norms.ghostbatchnorm",
     "LnbenchError": "errors",
     "LocalNorm2d": "norms.localnorm",
     "SwitchNorm2d": "norms.switchnorm",

@@ -13,7 +13,8 @@ over images.
 | voting | N/K | K | each of 0..K-1 | N/K images, each K times |
 | frozen, eval | - | - | the layers' own behaviour | different images |
 
-BatchNorm and SwitchNorm are the case K = 1. Modes act on the 2-d norms only: a BatchNorm1d after a
+BatchNorm and SwitchNorm are the case K = 1. GhostBatchNorm's groups are sets alone: each passes through the
+same parameters, so `single` has nothing to draw. Modes act on the 2-d norms only: a BatchNorm1d after a
 dense layer keeps its running statistics, since one image alone has no variance there.
 """
 
@@ -40,7 +41,7 @@ class Layout:
 
     Attributes:
         mode: the mode's name.
-        groups: K, the network's number of groups.
+        groups: K, the number of groups to choose among.
         images: number of different images in a batch.
         copies: number of consecutive rows that an image takes; their predictions vote.
         set_size: S, rows that share statistics; None where the layers use their own behaviour.
@@ -108,7 +109,9 @@ def lay_out(mode: str, norm: str, groups: int, batch_size: int) -> Layout:
     if mode in ("frozen", "eval"):
         return Layout(mode, groups, images=batch_size, copies=1, set_size=None, coupled=False)
     if mode == "single":
-        return Layout(mode, groups, images=batch_size, copies=1, set_size=1, coupled=False)
+        # Where groups share their parameters there is one to draw.
+        drawn = 1 if find_norm(norm).shared else groups
+        return Layout(mode, drawn, images=batch_size, copies=1, set_size=1, coupled=False)
     if mode == "single-voting":
         return Layout(
             mode, groups, images=max(batch_size // groups, 1), copies=groups, set_size=1, coupled=False

@@ -41,8 +41,9 @@ def groups_of_rows(layout, groups_of_sets, rows):
 
 
 @pytest.mark.parametrize(("groups", "batch_size"), [(1, 1), (1, 8), (2, 8), (4, 8), (5, 50), (8, 8)])
-def test_batch_splits_the_images_into_groups_as_training_does(groups, batch_size):
-    layout = lay_out("batch", "localnorm", groups, batch_size)
+@pytest.mark.parametrize("norm", ["localnorm", "ghostbatchnorm"])
+def test_batch_splits_the_images_into_groups_as_training_does(norm, groups, batch_size):
+    layout = lay_out("batch", norm, groups, batch_size)
     assert (layout.images, layout.copies, layout.set_size) == (batch_size, 1, batch_size // groups)
     sets = layout.groups_of_sets(np.arange(100, 100 + batch_size), seed=3)
     assert groups_of_rows(layout, sets, batch_size) == [row % groups for row in range(batch_size)]
@@ -55,6 +56,13 @@ def test_single_sends_each_image_alone_through_its_drawn_group(groups, batch_siz
     indices = np.array([7, 0, 5000, 3, 3, 12, 9, 1])[:batch_size]
     sets = layout.groups_of_sets(indices, seed=3)
     assert sets.tolist() == [int(draw_groups(3, [index], groups)[0]) for index in indices]
+
+
+@pytest.mark.parametrize(("groups", "batch_size"), [(1, 1), (4, 8), (4, 7), (5, 3)])
+def test_single_of_groups_that_share_their_parameters_draws_nothing(groups, batch_size):
+    layout = lay_out("single", "ghostbatchnorm", groups, batch_size)
+    assert (layout.images, layout.copies, layout.set_size) == (batch_size, 1, 1)
+    assert layout.groups_of_sets(np.arange(batch_size), seed=3).tolist() == [0] * batch_size
 
 
 @pytest.mark.parametrize(("groups", "batch_size"), [(1, 8), (4, 8), (4, 7), (4, 3), (10, 100)])
@@ -92,7 +100,7 @@ def test_frozen_and_eval_leave_the_layers_to_themselves(norm, mode):
 
 @pytest.mark.parametrize(("norm", "mode"), FITTING)
 def test_a_mode_is_coupled_where_other_images_enter_the_statistics(norm, mode):
-    groups = 4 if norm == "localnorm" else 1
+    groups = 4 if NORMS[norm].has_groups else 1
     assert lay_out(mode, norm, groups, 8).coupled is (mode in ("batch", "voting"))
 
 
@@ -106,7 +114,7 @@ def test_an_image_s_group_does_not_depend_on_its_batch():
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_that_does_not_fit_is_an_error_that_names_those_that_do(norm, mode):
-    groups = 2 if norm == "localnorm" else 1
+    groups = 2 if NORMS[norm].has_groups else 1
     if mode in modes_for(norm):
         assert lay_out(mode, norm, groups, 4).mode == mode
         return

@@ -92,6 +92,18 @@ def test_the_id_changes_with_what_matters(what):
     assert only(**DIFFERENT[what]).id != REFERENCE_ID
 
 
+@pytest.mark.parametrize(
+    ("norm", "options", "known"),
+    [
+        ("localnorm", {"groups": 5}, "bf79973a8777"),
+        ("batchnorm", {}, "f399da96ea9d"),
+        ("switchnorm", {}, "d773fd7aecef"),
+    ],
+)
+def test_ids_in_stores_that_exist_stay(norm, options, known):
+    assert only(benchmark_of({norm: options})).id == known
+
+
 def test_no_two_of_the_changes_give_the_same_id():
     ids = [only(**options).id for options in DIFFERENT.values()]
     assert len(set(ids)) == len(ids)
@@ -118,7 +130,7 @@ def test_every_field_but_the_label_is_part_of_the_id():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_default_options_spelled_out_give_the_same_id(norm):
-    given = {"groups": 5} if norm == "localnorm" else {}
+    given = {"groups": 5} if NORMS[norm].has_groups else {}
     defaults = {name: value for name, value in NORMS[norm].options.items() if value is not None}
     assert (
         only(benchmark_of({norm: given})).id
@@ -178,6 +190,8 @@ def test_an_id_is_twelve_hexadecimal_digits():
         ({"norms": [("localnorm", {"groups": 0})]}, r"\b20\b.*\b0\b"),
         ({"norms": [("localnorm", {"groups": -5})]}, r"\b20\b.*-5"),
         ({"benchmark": benchmark_of({"batchnorm": {}}), "norms": [("localnorm", {})]}, "groups"),
+        ({"norms": [("ghostbatchnorm", {"groups": 3})]}, r"\b20\b.*\b3\b"),
+        ({"norms": [("ghostbatchnorm", {})]}, "groups"),
         ({"norms": [("locallnorm", {})]}, "'localnorm'"),
         ({"norms": [("localnorm", {"grups": 5})]}, "'groups'"),
         ({"limit": 19}, r"\b19\b.*\b20\b"),

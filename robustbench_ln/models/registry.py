@@ -12,7 +12,11 @@ from robustbench_ln.norms.registry import build_norm
 if TYPE_CHECKING:
     from torch import nn
 
-NETWORKS: dict[str, str] = {"mnist-net": "robustbench_ln.models.mnist_net:MnistNet"}
+NETWORKS: dict[str, str] = {
+    "mnist-net": "robustbench_ln.models.mnist_net:MnistNet",
+    "resnet32": "robustbench_ln.models.resnet32:ResNet32",
+    "vgg16": "robustbench_ln.models.vgg16:Vgg16",
+}
 
 
 def check_network(name: str) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.batchnorm import BatchNorm2d
+from robustbench_ln.norms.ghostbatchnorm import GhostBatchNorm2d
 from robustbench_ln.norms.localnorm import LocalNorm2d
 from robustbench_ln.norms.registry import build_norm, find_norm, resolve_options
 from robustbench_ln.norms.switchnorm import SwitchNorm2d
@@ -58,10 +59,10 @@ def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
 
 
 def norm_of(model: nn.Module) -> tuple[str, int]:
-    """Return the norm that decides which modes fit a network, and its number of groups (1 but for LocalNorm).
+    """Return the norm that decides which modes fit a network, and its number of groups, 1 where it has none.
 
     Raises:
-        LnbenchError: two kinds of norm, LocalNorm layers with different numbers of groups, or BatchNorm2d
+        LnbenchError: two kinds of norm, layers with different numbers of groups, or BatchNorm2d
             layers of PyTorch's own.
     """
     found: set[str] = set()
@@ -69,6 +70,9 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
     for module in model.modules():
         if isinstance(module, LocalNorm2d):
             found.add("localnorm")
+            groups.add(module.groups)
+        elif isinstance(module, GhostBatchNorm2d):
+            found.add("ghostbatchnorm")
             groups.add(module.groups)
         elif isinstance(module, SwitchNorm2d):
             found.add("switchnorm")

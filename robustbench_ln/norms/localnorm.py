@@ -5,8 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from robustbench_ln.errors import LnbenchError
-from robustbench_ln.norms.sets import SetNorm, check_image_batch, normalize_sets, parameter
+from robustbench_ln.norms.sets import (
+    SetNorm,
+    check_arguments,
+    check_image_batch,
+    normalize_sets,
+    parameter,
+)
 
 
 class LocalNorm2d(SetNorm, nn.Module):
@@ -50,11 +55,7 @@ class LocalNorm2d(SetNorm, nn.Module):
 
     def __init__(self, num_features: int, groups: int, eps: float = 1e-5) -> None:
         super().__init__()
-        for name, value in (("num_features", num_features), ("groups", groups)):
-            if value < 1:
-                raise LnbenchError(f"LocalNorm2d expects `{name}` of 1 or more, but got {value}.")
-        if eps <= 0:
-            raise LnbenchError(f"LocalNorm2d expects `eps` above 0, but got {eps}.")
+        check_arguments("LocalNorm2d", num_features, groups, eps)
         self.num_features = num_features
         self.groups = groups
         self.eps = eps

@@ -27,6 +27,7 @@ class NormInfo:
         modes: the test-time modes that fit it; the first is its home mode, in which it is meant to be used.
         source: where it is defined.
         options: the builder's options with their defaults; None where one must be given.
+        shared: whether all groups pass through one gamma and beta.
     """
 
     name: str
@@ -34,6 +35,12 @@ class NormInfo:
     modes: tuple[str, ...]
     source: str
     options: Mapping[str, int | float | None]
+    shared: bool = False
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether a batch is split into a number of groups that the norm's options give."""
+        return "groups" in self.options
 
     @property
     def home_mode(self) -> str:
@@ -67,6 +74,14 @@ NORMS: dict[str, NormInfo] = {
             ("batch", "single", "single-voting", "voting"),
             "Yin et al. 2019, arXiv 1902.06550",
             {"groups": None, **_EPS},
+        ),
+        NormInfo(
+            "ghostbatchnorm",
+            f"{_LAYERS}.ghostbatchnorm:GhostBatchNorm2d",
+            ("batch", "single"),
+            "Hoffer et al. 2017, arXiv 1705.08741",
+            {"groups": None, **_EPS},
+            shared=True,
         ),
         NormInfo("layernorm", f"{_LAYERS}.stateless:layer_norm", ("eval",), "Ba et al. 2016", _EPS),
         NormInfo(
@@ -147,7 +162,7 @@ def check_groups(name: str, given: Mapping[str, Any], batch_size: int) -> dict[s
         LnbenchError: an option is missing or wrong, or the batch does not divide.
     """
     resolved = resolve_options(name, given)
-    groups = resolved["groups"] if name == "localnorm" else 1
+    groups = resolved["groups"] if find_norm(name).has_groups else 1
     if groups < 1 or batch_size % groups:
         raise LnbenchError(
             f"A training batch of {batch_size} images does not divide into {groups} groups.",

@@ -92,6 +92,19 @@ def normalize_sets(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tenso
     return out.reshape(x.shape)
 
 
+def check_arguments(layer: str, num_features: int, groups: int, eps: float) -> None:
+    """Check the arguments of a layer that splits its batch into groups.
+
+    Raises:
+        LnbenchError: `num_features` or `groups` below 1, or `eps` not above 0.
+    """
+    for name, value in (("num_features", num_features), ("groups", groups)):
+        if value < 1:
+            raise LnbenchError(f"{layer} expects `{name}` of 1 or more, but got {value}.")
+    if eps <= 0:
+        raise LnbenchError(f"{layer} expects `eps` above 0, but got {eps}.")
+
+
 def check_image_batch(x: Tensor, num_features: int, layer: str) -> None:
     """Check that x is (N, C, H, W) with the layer's number of channels.
 

@@ -35,7 +35,7 @@ def distinct_labels(parts: Mapping[Key, Sequence[str]]) -> dict[Key, str]:
 
 
 def norm_label(norm: str, options: Mapping[str, Any]) -> str:
-    """Return a norm's name, with the number of groups K of a LocalNorm."""
+    """Return a norm's name, with the number of groups K where it has groups."""
     return f"{norm} K={options['groups']}" if "groups" in options else norm
 
 

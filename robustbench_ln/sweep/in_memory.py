@@ -17,6 +17,7 @@ from robustbench_ln.evaluation.reader import Reader, evaluation_mode, read_all
 from robustbench_ln.modes import Vote, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.norms.convert import norm_of
+from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.frame import tabulate
 from robustbench_ln.sweep.plan import SweepSettings
 
@@ -52,7 +53,7 @@ def evaluate(
         noise: a family's name, see `robustbench_ln.noise.NOISES`.
         sigma: a grid, `START:STOP[:STEP]` or a comma list, or numbers; what sigma means is the family's.
         modes: test-time modes; None for all that fit the network's norm.
-        batch_size: N; a multiple of LocalNorm's groups.
+        batch_size: N; a multiple of the number of groups of LocalNorm or GhostBatchNorm.
         mean: of each channel, what the network's own normalization takes off images in [0, 1]; default 0.
         std: of each channel, what it then divides by; default 1.
         seed: of the noise and of mode `single`'s groups.
@@ -117,7 +118,7 @@ def evaluate(
                         "cell": cell,
                         "model": type(network).__name__,
                         "norm": norm,
-                        "groups": groups if norm == "localnorm" else None,
+                        "groups": groups if find_norm(norm).has_groups else None,
                         **spec.identity(),
                         "noise": noise,
                         "sigma": float(one),

@@ -15,6 +15,7 @@ from robustbench_ln.evaluation.images import Order
 from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json, content_hash
 from robustbench_ln.modes import Layout, Vote, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
+from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.store import StoredModel
 
 
@@ -162,7 +163,7 @@ def _cells(
             "Test it on data with the classes it was trained on.",
         )
     fitting = modes_for(recipe["norm"])
-    norm_groups = recipe["norm_options"]["groups"] if recipe["norm"] == "localnorm" else 1
+    norm_groups = recipe["norm_options"]["groups"] if find_norm(recipe["norm"]).has_groups else 1
     trained_batch = recipe["train"]["batch_size"]
     cells = []
     for mode in fitting if settings.modes is None else [mode for mode in fitting if mode in settings.modes]:

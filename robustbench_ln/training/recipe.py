@@ -87,7 +87,7 @@ def plan_recipes(
 
     Raises:
         UnknownNameError: an unknown norm.
-        LnbenchError: a batch that does not divide into LocalNorm's groups, or fewer images than a batch.
+        LnbenchError: a batch that does not divide into the norm's groups, or fewer images than a batch.
     """
     for what, number in (("epochs", epochs), ("limit", limit)):
         if number is not None and number < 1:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from robustbench_ln import BatchNorm2d, LnbenchError, LocalNorm2d, SwitchNorm2d
-from robustbench_ln.models.mnist_net import MaxPool2d
-from robustbench_ln.models.registry import NETWORKS, build_network, check_network
+from robustbench_ln.models.pooling import MaxPool2d
+from robustbench_ln.models.registry import build_network
 from robustbench_ln.norms.registry import NORMS
 
 
@@ -144,7 +144,7 @@ def test_weights_are_drawn_from_torch_s_generator_and_norms_do_not_shift_them():
     drawn = {}
     for norm in NORMS:
         torch.manual_seed(3)
-        network = network_of(norm, **({"groups": 4} if norm == "localnorm" else {}))
+        network = network_of(norm, **({"groups": 4} if NORMS[norm].has_groups else {}))
         drawn[norm] = [
             module.weight.detach().numpy().tobytes()
             for module in network.modules()
@@ -168,37 +168,6 @@ def test_the_smallest_images_work(size):
 def test_images_that_are_too_small_are_an_error_that_names_their_size(size):
     with pytest.raises(LnbenchError, match=f"{size[0]}x{size[1]}"):
         network_of(image_shape=(1, *size))
-
-
-@pytest.mark.parametrize("name", ["mnistnet", "mnist_net"])
-def test_an_unknown_network_is_an_error_with_the_nearest_name(name):
-    with pytest.raises(LnbenchError, match="'mnist-net'"):
-        build_network(name, image_shape=(1, 28, 28), num_classes=10, norm="none")
-    with pytest.raises(LnbenchError, match="'mnist-net'"):
-        check_network(name)
-
-
-def test_every_network_in_the_list_builds_with_every_norm():
-    for name in NETWORKS:
-        for norm in NORMS:
-            network = build_network(
-                name,
-                image_shape=(1, 28, 28),
-                num_classes=3,
-                norm=norm,
-                norm_options={"groups": 2} if norm == "localnorm" else None,
-            )
-            assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 3)
-
-
-@pytest.mark.parametrize("shape", [(3, 16, 24, 24), (2, 1, 8, 8), (2, 5, 7, 9)])
-@pytest.mark.parametrize("training", [True, False])
-def test_pooling_gives_the_bits_of_pytorch_s_own(training, shape):
-    # Rounded, so that many windows hold their largest value twice.
-    x = torch.randn(shape).mul(2).round().div(2)
-    pooled = MaxPool2d(2).train(training)(x)
-    assert torch.equal(pooled, nn.MaxPool2d(2)(x))
-    assert pooled.is_contiguous()
 
 
 def test_a_training_step_gives_the_bits_of_pytorch_s_own_pooling(monkeypatch):

@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from robustbench_ln import BatchNorm2d, LnbenchError, LocalNorm2d, SwitchNorm2d, convert_norm
+from robustbench_ln import (
+    BatchNorm2d,
+    GhostBatchNorm2d,
+    LnbenchError,
+    LocalNorm2d,
+    SwitchNorm2d,
+    convert_norm,
+)
 from robustbench_ln.norms.convert import norm_of
 from robustbench_ln.norms.registry import NORMS, build_norm
 from robustbench_ln.norms.sets import laid_out
@@ -47,7 +54,7 @@ def norms_in(network, kind):
 
 @pytest.mark.parametrize("norm", [name for name in NORMS if name != "none"])
 def test_every_norm_takes_the_place_of_every_batchnorm2d_and_of_nothing_else(norm):
-    options = {"groups": 4} if norm == "localnorm" else {}
+    options = {"groups": 4} if NORMS[norm].has_groups else {}
     original = trained_network()
     before, kinds = bits(original), [type(module) for module in original.modules()]
 
@@ -64,7 +71,7 @@ def test_every_norm_takes_the_place_of_every_batchnorm2d_and_of_nothing_else(nor
     ):
         for name in ("weight", "bias"):
             rows = getattr(new, name).reshape(-1, len(getattr(old, name)))
-            assert len(rows) == options.get("groups", 1)
+            assert len(rows) == (4 if norm == "localnorm" else 1)
             assert all(torch.equal(row, getattr(old, name)) for row in rows)
         assert new.eps == old.eps
     assert norm_of(converted) == (norm, options.get("groups", 1))
@@ -76,7 +83,7 @@ def test_every_norm_takes_the_place_of_every_batchnorm2d_and_of_nothing_else(nor
 def test_the_copy_shares_no_memory_with_the_original(norm):
     original = trained_network()
     before = bits(original)
-    converted = convert_norm(original, norm, **({"groups": 2} if norm == "localnorm" else {}))
+    converted = convert_norm(original, norm, **({"groups": 2} if NORMS[norm].has_groups else {}))
     with torch.no_grad():
         for tensor in [*converted.parameters(), *converted.buffers()]:
             tensor.add_(1)
@@ -106,9 +113,10 @@ def test_localnorm_with_one_group_equals_the_batchnorm_network_on_batch_statisti
     torch.testing.assert_close(converted(x), original(x), atol=1e-5, rtol=1e-5)
 
 
-def test_localnorm_with_k_groups_equals_the_batchnorm_network_on_every_kth_row():
+@pytest.mark.parametrize("norm", ["localnorm", "ghostbatchnorm"])
+def test_k_groups_equal_the_batchnorm_network_on_every_kth_row(norm):
     original, x = trained_network(seed=5), torch.randn(12, 2, 6, 6)
-    y = convert_norm(original, "localnorm", groups=3)(x)
+    y = convert_norm(original, norm, groups=3)(x)
     for module in norms_in(original, nn.BatchNorm2d):
         module.train()
     for group in range(3):
@@ -135,7 +143,7 @@ def test_a_given_eps_wins():
 def test_training_mode_and_dtype_are_kept(norm, dtype, training):
     original = trained_network(dtype=dtype).train(training)
     original[1].train(not training)
-    converted = convert_norm(original, norm, **({"groups": 2} if norm == "localnorm" else {}))
+    converted = convert_norm(original, norm, **({"groups": 2} if NORMS[norm].has_groups else {}))
     assert [module.training for module in converted.modules()] == [
         module.training for module in original.modules()
     ]
@@ -214,6 +222,8 @@ def test_what_cannot_be_converted_is_an_error_and_the_network_stays(network, nor
         ([SwitchNorm2d(2)], ("switchnorm", 1)),
         ([LocalNorm2d(2, 1)], ("localnorm", 1)),
         ([LocalNorm2d(2, 4), LocalNorm2d(3, 4)], ("localnorm", 4)),
+        ([GhostBatchNorm2d(2, 1)], ("ghostbatchnorm", 1)),
+        ([GhostBatchNorm2d(2, 4), GhostBatchNorm2d(3, 4)], ("ghostbatchnorm", 4)),
         ([nn.GroupNorm(1, 2)], ("layernorm", 1)),
         ([nn.GroupNorm(2, 4)], ("groupnorm", 1)),
         ([nn.InstanceNorm2d(2)], ("instancenorm", 1)),
@@ -232,8 +242,10 @@ def test_the_norm_of_a_network_is_recognized(layers, expected):
         [LocalNorm2d(2, 4), LocalNorm2d(2, 2)],
         [LocalNorm2d(2, 4), LocalNorm2d(2, 1)],
         [LocalNorm2d(2, 1), LocalNorm2d(2, 4)],
+        [LocalNorm2d(2, 4), GhostBatchNorm2d(2, 4)],
+        [GhostBatchNorm2d(2, 4), GhostBatchNorm2d(2, 2)],
     ],
-    ids=["bn-sn", "ln-bn", "layer-bn", "4-2", "4-1", "1-4"],
+    ids=["bn-sn", "ln-bn", "layer-bn", "4-2", "4-1", "1-4", "ln-ghost", "ghost 4-2"],
 )
 def test_a_network_that_mixes_norms_or_numbers_of_groups_is_an_error(layers):
     with pytest.raises(LnbenchError, match="mixes"):

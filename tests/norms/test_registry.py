@@ -11,7 +11,11 @@ from torch import nn
 from robustbench_ln import LnbenchError
 from robustbench_ln.norms.registry import NORMS, build_norm, find_norm, resolve_options
 
-GIVEN = {"localnorm": {"groups": 2}, "groupnorm": {"channel_groups": 2}}
+GIVEN = {
+    "localnorm": {"groups": 2},
+    "ghostbatchnorm": {"groups": 2},
+    "groupnorm": {"channel_groups": 2},
+}
 
 
 def maps(rows=4, channels=6, seed=0):
@@ -24,6 +28,7 @@ def test_the_modes_of_each_norm_are_those_of_the_paper_and_of_its_fig_4():
         "batchnorm": {"frozen", "single", "batch"},
         "switchnorm": {"frozen", "batch"},
         "localnorm": {"batch", "single", "single-voting", "voting"},
+        "ghostbatchnorm": {"batch", "single"},
         "layernorm": {"eval"},
         "groupnorm": {"eval"},
         "instancenorm": {"eval"},
@@ -34,7 +39,7 @@ def test_the_modes_of_each_norm_are_those_of_the_paper_and_of_its_fig_4():
 def test_the_home_mode_is_running_statistics_where_there_are_any_and_batches_for_localnorm():
     homes = {name: info.home_mode for name, info in NORMS.items()}
     assert homes["batchnorm"] == homes["switchnorm"] == "frozen"
-    assert homes["localnorm"] == "batch"
+    assert homes["localnorm"] == homes["ghostbatchnorm"] == "batch"
 
 
 @pytest.mark.parametrize("name", NORMS)
@@ -66,10 +71,8 @@ def test_spelled_out_defaults_resolve_to_the_same_options(name):
 
 def test_defaults_are_what_the_layers_take_themselves():
     for name, info in NORMS.items():
-        plain, resolved = (
-            build_norm(name, 8, {"groups": 2} if name == "localnorm" else options)
-            for options in (None, resolve_options(name, {"groups": 2} if name == "localnorm" else {}))
-        )
+        given = {"groups": 2} if info.has_groups else {}
+        plain, resolved = (build_norm(name, 8, options) for options in (given, resolve_options(name, given)))
         for option in set(info.options) - {"groups", "channel_groups"}:
             assert getattr(plain, option) == getattr(resolved, option) == info.options[option]
 
@@ -96,9 +99,14 @@ def test_an_unknown_option_is_an_error_that_names_it(name):
         build_norm(name, 4, {**GIVEN.get(name, {}), "affin": 1})
 
 
-def test_localnorm_without_groups_is_an_error_that_says_what_to_write():
-    with pytest.raises(LnbenchError, match=r"localnorm.*groups"):
-        build_norm("localnorm", 4)
+def test_norms_with_groups_are_those_that_have_the_option():
+    assert [name for name, info in NORMS.items() if info.has_groups] == ["localnorm", "ghostbatchnorm"]
+
+
+@pytest.mark.parametrize("name", ["localnorm", "ghostbatchnorm"])
+def test_a_norm_without_its_groups_is_an_error_that_says_what_to_write(name):
+    with pytest.raises(LnbenchError, match=rf"{name}.*groups"):
+        build_norm(name, 4)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +118,8 @@ def test_localnorm_without_groups_is_an_error_that_says_what_to_write():
         ("localnorm", {"groups": "two"}),
         ("localnorm", {"groups": 2, "eps": 0.0}),
         ("localnorm", {"groups": 2, "eps": -1.0}),
+        ("ghostbatchnorm", {"groups": 0}),
+        ("ghostbatchnorm", {"groups": 2, "eps": 0.0}),
         ("batchnorm", {"eps": -1.0}),
         ("switchnorm", {"eps": -1.0}),
         ("groupnorm", {"channel_groups": 4}),

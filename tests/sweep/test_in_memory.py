@@ -10,7 +10,6 @@ from sklearn.metrics import confusion_matrix
 from torch import nn
 
 from robustbench_ln import (
-    BatchNorm2d,
     LnbenchError,
     LocalNorm2d,
     SwitchNorm2d,
@@ -37,7 +36,8 @@ FITTING = [(norm, mode) for norm in NORMS for mode in modes_for(norm)]
 def network_of(norm, groups=1, seed=0):
     """1x1 convolutions, ReLUs and two norms of random parameters and statistics, then a dense layer."""
     torch.manual_seed(seed)
-    options = {"localnorm": {"groups": groups}, "groupnorm": {"channel_groups": 2}}.get(norm)
+    options = {"groups": groups} if NORMS[norm].has_groups else None
+    options = {"channel_groups": 2} if norm == "groupnorm" else options
     network = nn.Sequential(
         nn.Conv2d(2, 6, 1),
         nn.ReLU(),
@@ -103,7 +103,9 @@ def norm_by_hand(layer, x, sets, group_of_sets):
                     mean = softmax(parameters["mean_weight"]) @ [one.mean(), x[row].mean(), mean_bn]
                     var = softmax(parameters["var_weight"]) @ [one.var(), x[row].var(), var_bn]
                 hat = (x[row, channel] - mean) / np.sqrt(var + layer.eps)
-                out[row, channel] = gamma[group, channel] * hat + beta[group, channel]
+                # BatchNorm, SwitchNorm and GhostBatchNorm have one gamma for all groups.
+                own = group if len(gamma) > 1 else 0
+                out[row, channel] = gamma[own, channel] * hat + beta[own, channel]
     assert not np.isnan(out).any()
     return out
 
@@ -116,7 +118,7 @@ def logits_by_hand(network, rows, sets, group_of_sets):
             x = np.einsum("oc,nchw->nohw", weight, x) + layer.bias.detach().numpy()[:, None, None]
         elif isinstance(layer, nn.ReLU):
             x = np.where(x > 0, x, 0)
-        elif isinstance(layer, BatchNorm2d | SwitchNorm2d | LocalNorm2d):
+        elif isinstance(layer, SetNorm):
             x = norm_by_hand(layer, x, sets, group_of_sets)
         elif isinstance(layer, nn.Flatten):
             x = x.reshape(len(x), -1)
@@ -183,7 +185,7 @@ BATCHES = [(1, 8, 4), (3, 8, 4), (7, 4, 4), (8, 8, 4), (9, 6, 2), (13, 12, 4), (
 @pytest.mark.parametrize(("count", "batch_size", "groups"), BATCHES)
 @pytest.mark.parametrize(("norm", "mode"), [pair for pair in FITTING if pair[1] != "eval"])
 def test_logits_and_counts_are_those_of_the_loops(norm, mode, count, batch_size, groups, order):
-    groups = groups if norm == "localnorm" else 1
+    groups = groups if NORMS[norm].has_groups else 1
     network = network_of(norm, groups, seed=count)
     pixels, labels = images_and_labels(count, seed=count)
     noisy = add_noise(pixels.astype(np.float32) / np.float32(255), "agn-additive", sigma=0.5, seed=3)

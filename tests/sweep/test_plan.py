@@ -14,7 +14,7 @@ from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.store.store import StoredModel
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 
-NORM_OPTIONS = {"localnorm": {"groups": 5, "eps": 1e-5}}
+NORM_OPTIONS = {norm: {"groups": 5, "eps": 1e-5} for norm in ("localnorm", "ghostbatchnorm")}
 
 
 def stored(norm: str = "localnorm", name: str = "m", batch: int = 50) -> StoredModel:
@@ -58,6 +58,19 @@ def test_a_plan_holds_every_network_mode_noise_and_sigma_once():
     models = [stored("localnorm"), stored("batchnorm"), stored("switchnorm"), stored("groupnorm")]
     planned = ids(models, noises=(NoiseSpec("agn"), NoiseSpec("mbn")))
     assert len(planned) == len(set(planned.values())) == (4 + 3 + 2 + 1) * 2 * 2
+
+
+def test_ids_in_stores_that_exist_stay():
+    planned = ids([stored("localnorm"), stored("batchnorm")], sigmas=("1",))
+    assert {(norm, mode): cell[-12:] for (norm, mode, _, _), cell in planned.items()} == {
+        ("m-localnorm", "batch"): "4b5fdb3c3d34",
+        ("m-localnorm", "single"): "79aee27aff54",
+        ("m-localnorm", "single-voting"): "a0c51bf2f84a",
+        ("m-localnorm", "voting"): "d39bad550f38",
+        ("m-batchnorm", "frozen"): "e87b31576c19",
+        ("m-batchnorm", "single"): "bddf3c9ccd20",
+        ("m-batchnorm", "batch"): "61fd8f66c173",
+    }
 
 
 def test_names_start_with_what_people_look_for():
@@ -142,8 +155,9 @@ def test_finished_cells_are_not_missing():
     assert missing(passes, set(names)) == []
 
 
-def test_coupled_cells_say_what_couples_them_and_others_do_not():
-    for one in plan_cells([(stored(), data())], settings()):
+@pytest.mark.parametrize("norm", NORM_OPTIONS)
+def test_coupled_cells_say_what_couples_them_and_others_do_not(norm):
+    for one in plan_cells([(stored(norm), data())], settings()):
         for cell in one.cells:
             expected = {
                 "batch": {"batch_size": 50, "set_size": 10, "order": "shuffled", "order_seed": 0},
