@@ -46,7 +46,8 @@ Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
 ]
 Device = Annotated[
-    str, typer.Option(metavar="NAME", help="Where to compute: cpu, cuda, or auto for a GPU where there is one.")
+    str,
+    typer.Option(metavar="NAME", help="Where to compute: cpu, cuda, or auto for a GPU where there is one."),
 ]
 Preset = Annotated[
     str,

@@ -54,4 +54,6 @@ Name = Annotated[StrictStr, AfterValidator(check_name)]
 #: A norm with options, as on the command line: `localnorm:groups=8`.
 NormText = Annotated[StrictStr, AfterValidator(_as_value_error(parse_norm))]
 #: A sigma or a grid of them, as on the command line; YAML reads a lone sigma as a number.
-Sigmas = Annotated[StrictStr | StrictInt | Number, AfterValidator(_grid), AfterValidator(_as_value_error(parse_sigmas))]
+Sigmas = Annotated[
+    StrictStr | StrictInt | Number, AfterValidator(_grid), AfterValidator(_as_value_error(parse_sigmas))
+]

@@ -107,20 +107,26 @@ def load_declared(path: Path) -> Declared:
         raw[name] = _inherited(file, ("benchmarks", name), body, raw)
         benchmarks[name] = _benchmark(file, name, raw[name])
     declared = Declared(path, benchmarks, {}, grids)
-    experiments = {name: _experiment(file, name, body, declared) for name, body in sections["experiments"].items()}
+    experiments = {
+        name: _experiment(file, name, body, declared) for name, body in sections["experiments"].items()
+    }
     return Declared(path, benchmarks, experiments, grids)
 
 
 def _section(file: YamlFile, name: str) -> dict[str, Any]:
     if not isinstance(file.value, dict) or not file.value:
-        raise file.error((), f"expected the sections {', '.join(_SECTIONS)}.", "See docs/reference/benchmarks.md.")
+        raise file.error(
+            (), f"expected the sections {', '.join(_SECTIONS)}.", "See docs/reference/benchmarks.md."
+        )
     for key in file.value:
         if key not in _SECTIONS:
             unknown = UnknownNameError("section", key, _SECTIONS)
             raise file.error((key,), unknown.message, unknown.hint)
     section = file.value.get(name, {})
     if not isinstance(section, dict):
-        raise file.error((name,), f"expected {name} by name.", "See docs/reference/benchmarks.md for the form.")
+        raise file.error(
+            (name,), f"expected {name} by name.", "See docs/reference/benchmarks.md for the form."
+        )
     return section
 
 

@@ -34,12 +34,12 @@ class NoisyCopies(Declaration):
     Attributes:
         noise: the noise's name.
         sigma: its strength.
-        images: how many, a fixed random choice.
+        share: of the training images, a fixed random choice.
     """
 
     noise: Text
     sigma: Annotated[Number, Field(ge=0)]
-    images: PositiveInt
+    share: Annotated[Number, Field(gt=0, le=1)]
 
 
 class TrainSettings(Declaration):

@@ -1,3 +1,9 @@
-"""placeholder until merge"""
-def is_source(text): return False
-def load_source(text): raise NotImplementedError
+"""Placeholder."""
+
+
+def is_source(text):
+    return False
+
+
+def load_source(text):
+    raise NotImplementedError

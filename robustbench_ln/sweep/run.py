@@ -99,9 +99,7 @@ def run_passes(
     return outcomes
 
 
-def _run_pass(
-    root: Path, one: NoisyPass, run_id: str, threads: int, device: str
-) -> list[Outcome]:
+def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int, device: str) -> list[Outcome]:
     """Measure and publish the cells of one pass."""
     import torch
 

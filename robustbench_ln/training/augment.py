@@ -1,2 +1,5 @@
-"""placeholder until merge"""
-def augment(images, settings): return images
+"""Placeholder."""
+
+
+def augment(images, settings):
+    return images

@@ -24,9 +24,6 @@ class TrainingImages:
         recipe: which images, how they are changed, and the network's own normalization.
         data: the data set.
         device: where the network is trained.
-
-    Raises:
-        LnbenchError: more noisy copies than images.
     """
 
     def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
@@ -42,12 +39,7 @@ class TrainingImages:
         self._copied, self._noise_seed = np.empty(0, dtype=np.int64), _NOISE_SEED + recipe.seed
         noisy = recipe.train.noisy
         if noisy is not None:
-            if noisy.images > len(indices):
-                raise LnbenchError(
-                    f"{noisy.images} noisy copies are asked for, but there are {len(indices)} training images.",
-                    "Lower `noisy.images` in the benchmark.",
-                )
-            self._copied = limited(len(indices), noisy.images)
+            self._copied = limited(len(indices), max(round(noisy.share * len(indices)), 1))
 
     def __len__(self) -> int:
         return len(self._labels) + len(self._copied)
@@ -74,7 +66,9 @@ class TrainingImages:
         if settings is None:
             raise LnbenchError("This recipe has no noisy copies.")
         positions = self._copied[copies.numpy()]
-        clean = self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy().astype(np.float32) / 255
+        clean = (
+            self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy().astype(np.float32) / 255
+        )
         noisy = NoiseSpec(settings.noise).corrupt(
             clean, canonical_sigma(settings.sigma), self._noise_seed, positions
         )

@@ -77,9 +77,7 @@ def train_missing(
 
         try:
             models.append(
-                train(
-                    one.recipe, data, store, run_id=run_id, threads=threads, device=device, on_epoch=tell
-                )
+                train(one.recipe, data, store, run_id=run_id, threads=threads, device=device, on_epoch=tell)
             )
         except LnbenchError as error:
             models.append(error)

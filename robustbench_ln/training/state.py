@@ -119,4 +119,6 @@ class TrainingState:
 
 
 def _in_words(conditions: dict[str, Any]) -> str:
-    return f"{conditions.get('threads')} threads, torch {conditions.get('torch')} on {conditions.get('device')}"
+    return (
+        f"{conditions.get('threads')} threads, torch {conditions.get('torch')} on {conditions.get('device')}"
+    )
