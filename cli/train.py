@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,7 +67,12 @@ def train(
     store = Store(results)
     declared = find_benchmark(load_benchmarks(find_config(config)), benchmark)
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
-    data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)
+    data_set = open_data(
+        data or declared.data,
+        data_dir,
+        image_size or declared.image_size,
+        on_note=partial(say, quiet=quiet),
+    )
     recipes = plan_recipes(
         benchmark,
         declared,
