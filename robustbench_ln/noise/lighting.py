@@ -20,7 +20,8 @@ def _low_contrast(images: FloatArray, sigma: float, nothing: FloatArray) -> Floa
     # Summed in one order whatever the layout in memory, so that an image's mean is its own to the last bit.
     mean = np.ascontiguousarray(images).mean((1, 2, 3), dtype=np.float64, keepdims=True)
     # A sum of two products: at sigma 0 and 1 one of them is exactly 0, where m+(1-sigma)(x-m) would round.
-    return images * np.float32(1 - sigma) + (mean * sigma).astype(np.float32)
+    offset: FloatArray = (mean * sigma).astype(np.float32)
+    return images * np.float32(1 - sigma) + offset
 
 
 DARKEN = NoiseFamily(

@@ -10,7 +10,7 @@ from torchvision.datasets import StanfordCars
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.data import stanford_cars
-from robustbench_ln.data.open import open_data
+from robustbench_ln.data.open import open_data, takes_image_size
 
 ANNOTATIONS = {"train": "devkit/cars_train_annos.mat", "test": "cars_test_annos_withlabels.mat"}
 NAMES = ["AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Audi R8 Coupe 2012"]
@@ -239,3 +239,8 @@ def test_the_second_opening_decodes_nothing_and_a_changed_file_is_decoded_anew(t
     again = open_data("stanford-cars", tmp_path, image_size=8)
     assert again.folder != first.folder
     assert again.info == first.info
+
+
+def test_it_is_among_the_sets_that_take_a_size():
+    assert all(takes_image_size(spec) for spec in ("stanford-cars", "folder:images"))
+    assert not any(takes_image_size(spec) for spec in ("digits", "mnist", "cifar10"))
