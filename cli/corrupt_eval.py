@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -104,7 +105,8 @@ def corrupt_eval(
     )
     store = Store(results)
     chosen = choose_models(store, model or [])
-    passes = plan_cells(pair_with_data(chosen, data, data_dir, image_size), settings)
+    pairs = pair_with_data(chosen, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+    passes = plan_cells(pairs, settings)
     todo = missing(passes, store.cell_ids())
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     say(

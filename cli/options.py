@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from robustbench_ln.data.decoded import default_data_dir
+from robustbench_ln.data.open import DATA_NAMES
 
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
@@ -36,11 +37,16 @@ Config = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option("--data", metavar="SPEC", help="Another data set: digits, mnist, cifar10 or folder:PATH."),
+    typer.Option("--data", metavar="SPEC", help=f"Another data set: {', '.join(DATA_NAMES)}."),
 ]
 ImageSize = Annotated[
     int | None,
-    typer.Option("--image-size", min=1, metavar="N", help="Bring the images of a folder to NxN pixels."),
+    typer.Option(
+        "--image-size",
+        min=1,
+        metavar="N",
+        help="Bring the images of a folder, or of stanford-cars, to NxN pixels.",
+    ),
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")

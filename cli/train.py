@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,7 +80,12 @@ def train(
     if start is not None:
         declared = starting_from(declared, store.find_model(start))
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
-    data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)
+    data_set = open_data(
+        data or declared.data,
+        data_dir,
+        image_size or declared.image_size,
+        on_note=partial(say, quiet=quiet),
+    )
     recipes = plan_recipes(
         benchmark,
         declared,

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from robustbench_ln.benchmarks.fields import Declaration, Number, PositiveInt, Share, Text
 
 
 class AugmentSettings(Declaration):
-    """Random changes of a training image, as in Keras' ImageDataGenerator.
+    """Random changes of each training image, drawn anew each time it is seen; none by default.
+
+    The names and meanings are those of Keras' ImageDataGenerator, which the LocalNorm authors used.
 
     Attributes:
-        flip: mirror left and right, half of the images.
-        shift: up to this share of height and width, in both directions.
-        rotate: up to so many degrees, in both directions.
-        zoom: each axis by a factor in [1 - zoom, 1 + zoom].
-        fill: what lies outside the image: its nearest pixel, or zeros (after the network's normalization).
+        flip: mirror left and right with probability 1/2.
+        shift: move by up to this fraction of height and of width, each uniform and continuous.
+        rotate: turn by up to this many degrees, uniform to both sides.
+        zoom: scale height and width, each by a factor uniform in [1 - zoom, 1 + zoom]; a factor above 1
+            makes the image's content smaller.
+        fill: what is seen beyond the edge: "nearest" repeats the edge's pixels, "zeros" is 0.
     """
 
-    flip: bool = False
-    shift: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    flip: StrictBool = False
+    shift: Annotated[Number, Field(ge=0, le=1)] = 0.0
     rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
     zoom: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     fill: Literal["nearest", "zeros"] = "nearest"

@@ -38,7 +38,7 @@ class DataInfo:
     """What is known of a data set without opening its arrays.
 
     Attributes:
-        name: "digits", "mnist", "cifar10" or "folder".
+        name: "digits", "mnist", "cifar10", "stanford-cars", or "folder:" and the folder's own name.
         shape: (C, H, W) of every image.
         classes: the classes' names; a label is a position in it.
         splits: "train" and "test".
@@ -75,7 +75,7 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a source hands over: its classes and both splits, not yet on disk."""
+    """What a source hands over: its classes and both splits."""
 
     name: str
     classes: tuple[str, ...]
@@ -92,7 +92,7 @@ class DataSet:
         info: what is known of it.
         folder: where its arrays lie.
         spec: how it was named, as on the command line.
-        image_size: to which a folder's images were brought.
+        image_size: to which the images of a folder or of stanford-cars were brought.
     """
 
     info: DataInfo
@@ -120,6 +120,10 @@ class DataSet:
 def write_decoded(decoded: Decoded, folder: Path) -> None:
     """Write both splits and what is known of them into a folder.
 
+    Args:
+        decoded: what a source handed over.
+        folder: a source of large data may have written its `train_images.npy` and `test_images.npy` there.
+
     Raises:
         LnbenchError: a split is empty, has labels that do not fit its images or classes, or the two splits'
             images differ in shape.
@@ -143,7 +147,8 @@ def write_decoded(decoded: Decoded, folder: Path) -> None:
         raise LnbenchError(f"Data set '{decoded.name}' has images of different shapes: {sorted(shapes)}.")
     channels, height, width = shapes.pop()
     for split, content in arrays.items():
-        np.save(folder / f"{split}_images.npy", content.images)
+        if not (folder / f"{split}_images.npy").exists():
+            np.save(folder / f"{split}_images.npy", content.images)
         np.save(folder / f"{split}_labels.npy", content.labels)
     splits = {split: _split_info(content) for split, content in arrays.items()}
     info = DataInfo(decoded.name, (channels, height, width), decoded.classes, splits, decoded.note)

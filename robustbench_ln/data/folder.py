@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import numpy.typing as npt
+from PIL import Image, ImageOps
 
-from robustbench_ln.data.dataset import SPLITS, Arrays, Decoded
+from robustbench_ln.data.dataset import SPLITS, Arrays, Decoded, Split
+from robustbench_ln.data.image_files import FileEntry, readable, state, visible, write_images
 from robustbench_ln.errors import LnbenchError
 
 _LAYOUT = "Expected train/<class>/* and test/<class>/* with the same classes."
@@ -22,22 +22,22 @@ def fingerprint(root: Path, image_size: int | None) -> str:
         LnbenchError: the folder is not there, or is not laid out in classes.
     """
     files = _listed(root)
-    entries = [
-        (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)
+    entries = {
+        (split, name): [state(entry) for entry in files[split][name]]
         for split in SPLITS
-        for paths in files[split].values()
-        for path in paths
-    ]
-    return repr((str(root.resolve()), image_size, entries))
+        for name in files[split]
+    }
+    return repr((_name(root), str(root.resolve()), image_size, entries))
 
 
-def decode(root: Path, image_size: int | None) -> Decoded:
+def decode(root: Path, image_size: int | None, into: Path) -> Decoded:
     """Decode every image to uint8, grey where all images are grey, else RGB.
 
     Args:
         root: the folder that holds `train` and `test`.
         image_size: bring images to a square of this size (shorter side resized, centre cropped); None
             leaves them, and then all must have one size.
+        into: the folder that the pixels are written to.
 
     Raises:
         LnbenchError: an image that cannot be read or has another size, named.
@@ -45,43 +45,50 @@ def decode(root: Path, image_size: int | None) -> Decoded:
     files = _listed(root)
     classes = tuple(files["train"])
     first = files["train"][classes[0]][0]
-    with _readable(first) as image:
+    with readable(first.path) as image:
         size = (image_size, image_size) if image_size else image.size
-    grey = all(_is_grey(path) for split in SPLITS for paths in files[split].values() for path in paths)
+    grey = all(_is_grey(entry) for split in SPLITS for entries in files[split].values() for entry in entries)
 
-    def load(split: str) -> Arrays:
-        labelled = [(path, label) for label, name in enumerate(classes) for path in files[split][name]]
-        channels = 1 if grey else 3
-        images = np.empty((len(labelled), channels, size[1], size[0]), dtype=np.uint8)
-        for position, (path, _) in enumerate(labelled):
-            with _readable(path) as image:
-                if not image_size and image.size != size:
-                    raise LnbenchError(
-                        f"Image '{path}' is {image.width}x{image.height}, "
-                        f"but '{first}' is {size[0]}x{size[1]}.",
-                        "Give --image-size SIZE to bring all images to one size.",
-                    )
-                pixels = np.asarray(_fit(_eight_bits(image).convert("L" if grey else "RGB"), size))
-            images[position] = pixels[None] if grey else pixels.transpose(2, 0, 1)
-        return Arrays(images, np.array([label for _, label in labelled], dtype=np.int64))
+    def pixels(entry: FileEntry) -> npt.NDArray[np.uint8]:
+        with readable(entry.path) as image:
+            if not image_size and image.size != size:
+                raise LnbenchError(
+                    f"Image '{entry.path}' is {image.width}x{image.height}, "
+                    f"but '{first.path}' is {size[0]}x{size[1]}.",
+                    "Give --image-size SIZE to bring all images to one size.",
+                )
+            decoded = np.asarray(_fit(_eight_bits(image).convert("L" if grey else "RGB"), size))
+        return decoded[None] if grey else decoded.transpose(2, 0, 1)
+
+    def load(split: Split) -> Arrays:
+        entries = [entry for name in classes for entry in files[split][name]]
+        counts = [len(files[split][name]) for name in classes]
+        shape = (len(entries), 1 if grey else 3, size[1], size[0])
+        images = write_images(into / f"{split}_images.npy", shape, map(pixels, entries))
+        return Arrays(images, np.repeat(np.arange(len(classes), dtype=np.int64), counts))
 
     note = f"images brought to {image_size}x{image_size}" if image_size else ""
-    return Decoded("folder", classes, load("train"), load("test"), note)
+    return Decoded(_name(root), classes, load("train"), load("test"), note)
 
 
-def _listed(root: Path) -> dict[str, dict[str, list[Path]]]:
+def _name(root: Path) -> str:
+    """Return what the data set is called: its own folder's name tells it from other folders."""
+    return f"folder:{root.resolve().name}"
+
+
+def _listed(root: Path) -> dict[str, dict[str, list[FileEntry]]]:
     """Return the images of each split and class, sorted by name."""
     if not root.is_dir():
         raise LnbenchError(f"Data folder '{root}' does not exist.", _LAYOUT)
-    files: dict[str, dict[str, list[Path]]] = {}
+    files: dict[str, dict[str, list[FileEntry]]] = {}
     for split in SPLITS:
         folder = root / split
         if not folder.is_dir():
             raise LnbenchError(f"Data folder '{root}' has no folder '{split}'.", _LAYOUT)
         files[split] = {
-            entry.name: sorted(path for path in entry.iterdir() if path.is_file() and path.name[0] != ".")
-            for entry in sorted(folder.iterdir())
-            if entry.is_dir() and entry.name[0] != "."
+            entry.name: [image for image in visible(folder / entry.name) if image.is_file()]
+            for entry in visible(folder)
+            if entry.is_dir()
         }
     different = set(files["train"]) ^ set(files["test"])
     if different:
@@ -93,7 +100,7 @@ def _listed(root: Path) -> dict[str, dict[str, list[Path]]]:
             f"Data folder '{root}' has {len(files['train'])} class(es), 2 or more are needed.", _LAYOUT
         )
     for folder_name, by_class in files.items():
-        empty = [name for name, paths in by_class.items() if not paths]
+        empty = [name for name, images in by_class.items() if not images]
         if empty:
             raise LnbenchError(f"Data folder '{root / folder_name / empty[0]}' has no image.", _LAYOUT)
     return files
@@ -111,18 +118,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
 
 
-def _is_grey(path: Path) -> bool:
-    with _readable(path) as image:
+def _is_grey(entry: FileEntry) -> bool:
+    with readable(entry.path) as image:
         return image.mode in ("1", "L") or image.mode.startswith("I;16")
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[Image.Image]:
-    """Open an image; whatever Pillow finds wrong with it, also while it is decoded, names the file."""
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise LnbenchError(
-            f"Image '{path}' cannot be read: {error}.", "Remove or replace it, then run the command again."
-        ) from error

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from robustbench_ln.data import digits, folder, torchvision_sets
+from robustbench_ln.data import digits, folder, stanford_cars, torchvision_sets
 from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, write_decoded
 from robustbench_ln.data.decoded import decoded_root
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.publish import check_writable, publish_directory
 
-DATA_NAMES = ("digits", "mnist", "cifar10", "folder:PATH")
+DATA_NAMES = ("digits", "mnist", "cifar10", "stanford-cars", "folder:PATH")
+#: Sets whose image files are brought to a size.
+_SIZED = ("stanford-cars", "folder")
 #: Raised by one whenever decoding changes, so that old decoded arrays are not read.
 _DECODER_VERSION = 1
 _ELSEWHERE = "Choose another folder with --data-dir DIR or LNBENCH_DATA."
@@ -33,43 +36,62 @@ def check_spec(spec: str) -> tuple[str, str]:
     return name, path
 
 
-def open_data(spec: str, data_dir: Path, image_size: int | None = None) -> DataSet:
+def takes_image_size(spec: str) -> bool:
+    """Return whether a data set's images can be brought to a size."""
+    return spec.partition(":")[0] in _SIZED
+
+
+def open_data(
+    spec: str,
+    data_dir: Path,
+    image_size: int | None = None,
+    *,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> DataSet:
     """Open a data set, decoding it on first use.
 
     Args:
-        spec: "digits", "mnist", "cifar10", or "folder:PATH" with `train/<class>/*` and `test/<class>/*`.
+        spec: "digits", "mnist", "cifar10", "stanford-cars", or "folder:PATH" with `train/<class>/*` and
+            `test/<class>/*`.
         data_dir: where downloads and decoded arrays are kept. Decoded arrays go to the default place when
             it cannot be written.
-        image_size: bring the images of a folder to a square of this size.
+        image_size: bring the images of a folder or of stanford-cars to a square of this size; None leaves a
+            folder's images and brings stanford-cars to 224.
+        on_note: told before work that may take minutes.
 
     Raises:
         LnbenchError: an unknown name, or data that are missing, unreadable or inconsistent.
     """
     name, path = check_spec(spec)
-    if image_size is not None and name != "folder":
+    if image_size is not None and name not in _SIZED:
         raise LnbenchError(f"Data set '{name}' has images of a fixed size.", "Leave out --image-size.")
     if image_size is not None and image_size < 1:
         raise LnbenchError(f"An image size of {image_size} has no pixels.", "Give 1 or more.")
-    decode: Callable[[], Decoded]
+    decode: Callable[[Path], Decoded]
     if name == "digits":
-        fingerprint, decode = digits.fingerprint(), digits.decode
+        fingerprint, decode = digits.fingerprint(), lambda into: digits.decode()
     elif name in ("mnist", "cifar10"):
         found = torchvision_sets.fingerprint(name, data_dir)
         if found is None:
             check_writable(data_dir, _ELSEWHERE)
             torchvision_sets.decode(name, data_dir)  # downloads, or says why not
             found = torchvision_sets.fingerprint(name, data_dir)
-        fingerprint, decode = str(found), lambda: torchvision_sets.decode(name, data_dir)
+        fingerprint, decode = str(found), lambda into: torchvision_sets.decode(name, data_dir)
+    elif name == "stanford-cars":
+        size = image_size = image_size or stanford_cars.IMAGE_SIZE
+        fingerprint = stanford_cars.fingerprint(data_dir, size)
+        decode = partial(stanford_cars.decode, data_dir, size)
     else:
         root = Path(path).expanduser().resolve()
         spec = f"folder:{root}"
-        fingerprint, decode = folder.fingerprint(root, image_size), lambda: folder.decode(root, image_size)
+        fingerprint, decode = folder.fingerprint(root, image_size), partial(folder.decode, root, image_size)
     key = hashlib.blake2b(f"{_DECODER_VERSION} {fingerprint}".encode(), digest_size=6).hexdigest()
     cached = decoded_root(data_dir) / f"{name}-{key}"
     if not cached.is_dir():
         check_writable(cached.parent, _ELSEWHERE)
-        content = decode()
-        publish_directory(cached, lambda hidden: write_decoded(content, hidden))
+        if name in _SIZED:
+            on_note(f"Decoding the images of '{spec}'; this is done once and kept in '{cached}'.")
+        publish_directory(cached, lambda hidden: write_decoded(decode(hidden), hidden))
     try:
         return DataSet(DataInfo.read(cached), cached, spec, image_size)
     except (OSError, ValueError, KeyError, TypeError) as error:

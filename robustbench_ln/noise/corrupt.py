@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.noise import bernoulli, gaussian, poisson, uniform
+from robustbench_ln.noise import bernoulli, gaussian, lighting, poisson, uniform
 from robustbench_ln.noise.draws import FloatArray, draw
 from robustbench_ln.noise.family import NoiseFamily
 from robustbench_ln.noise.grid import parse_sigmas
@@ -34,6 +34,8 @@ NOISES: dict[str, NoiseFamily] = {
         poisson.APN_ADDITIVE_255,
         bernoulli.MBN,
         bernoulli.MBN_PIXEL,
+        lighting.DARKEN,
+        lighting.LOW_CONTRAST,
     )
 }
 Space = Literal["pixel", "standardised"]
@@ -156,7 +158,8 @@ def add_noise(
         sigma: the strength, 0 or more; its meaning and largest value are the family's.
         seed: names the repeat.
         indices: (N,) positions of the images in their data set, 0 to N-1 when left out. An image's noise
-            depends on (seed, noise, index) alone, and one draw serves every sigma.
+            depends on (seed, noise, index) alone, and one draw serves every sigma. `darken` and
+            `low-contrast` draw nothing.
         clip: clip the result to [0, 1]; the paper does not.
 
     Returns:

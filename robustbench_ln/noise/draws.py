@@ -16,7 +16,7 @@ import numpy.typing as npt
 from robustbench_ln.identity import random_key
 
 FloatArray = npt.NDArray[np.float32]
-DrawKind = Literal["normal", "uniform", "uniform-per-pixel"]
+DrawKind = Literal["normal", "uniform", "uniform-per-pixel", "none"]
 
 
 def draw(
@@ -30,19 +30,21 @@ def draw(
 
     Args:
         kind: "normal" is N(0, 1); "uniform" is U[0, 1); "uniform-per-pixel" is U[0, 1) with one
-            number for all channels of a pixel.
+            number for all channels of a pixel; "none" is for families without random numbers.
         seed: names the repeat.
         stream: names what the numbers are for, so that two uses never share them.
         indices: (N,) positions of the images in their data set.
         shape: (C, H, W) of an image.
 
     Returns:
-        (N, C, H, W) float32, or (N, 1, H, W) for "uniform-per-pixel".
+        (N, C, H, W) float32, or (N, 1, H, W) for "uniform-per-pixel", or (N, 0, H, W) for "none".
     """
     channels, height, width = shape
-    one = (1 if kind == "uniform-per-pixel" else channels, height, width)
+    one = ({"uniform-per-pixel": 1, "none": 0}.get(kind, channels), height, width)
     count = math.prod(one)
     out = np.empty((len(indices), *one), dtype=np.float32)
+    if not count:
+        return out
     bits = np.random.Philox(key=np.array(random_key(seed, stream), dtype=np.uint64))
     generator = np.random.Generator(bits)
     # Seeking one generator to the image's counter takes 6 microseconds, making one a generator 30 to 50.

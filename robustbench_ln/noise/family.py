@@ -14,7 +14,8 @@ class NoiseFamily:
 
     Attributes:
         name: short name, as on the command line.
-        formula: x is the image in [0, 1], xi or U or m the random number of each value.
+        formula: x is the image in [0, 1], xi or U or m the random number of each value, unless it says
+            otherwise.
         sigma: what sigma means, with its unit.
         source: the paper's text, the authors' code, or a definition of the name.
         kind: the random numbers that `apply` takes.

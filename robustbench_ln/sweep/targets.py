@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.data.open import open_data
+from robustbench_ln.data.open import open_data, takes_image_size
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.store import Store, StoredModel
 
@@ -40,7 +40,12 @@ def _matches(model_id: str, pattern: str) -> bool:
 
 
 def pair_with_data(
-    models: Sequence[StoredModel], spec: str | None, data_dir: Path, image_size: int | None
+    models: Sequence[StoredModel],
+    spec: str | None,
+    data_dir: Path,
+    image_size: int | None,
+    *,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> list[tuple[StoredModel, DataSet]]:
     """Return each network with the data set to test it on.
 
@@ -48,7 +53,9 @@ def pair_with_data(
         models: the networks.
         spec: a data set as on the command line; None for the one that each network was trained on.
         data_dir: where data are kept.
-        image_size: of a folder's images; None for the size that each network was trained on.
+        image_size: of the images of a folder or of stanford-cars; None for the size that each network was
+            trained on.
+        on_note: told before work that may take minutes.
 
     Raises:
         LnbenchError: data that cannot be opened.
@@ -58,9 +65,9 @@ def pair_with_data(
     for model in models:
         how = model.card["how"]
         named = spec or how["data"]
-        trained_size = how["image_size"] if named.startswith("folder:") else None
+        trained_size = how["image_size"] if takes_image_size(named) else None
         key = (named, trained_size if image_size is None else image_size)
         if key not in opened:
-            opened[key] = open_data(key[0], data_dir, key[1])
+            opened[key] = open_data(key[0], data_dir, key[1], on_note=on_note)
         pairs.append((model, opened[key]))
     return pairs

@@ -281,10 +281,39 @@ def test_another_folder_with_files_of_the_same_names_sizes_and_times_is_decoded_
 
 def test_equal_content_has_an_equal_checksum_wherever_it_lies(tmp_path):
     one, other = (opened(folder_of(tmp_path / name, {}), tmp_path / f"{name}-cache") for name in ("x", "y"))
-    assert one.info == other.info
+    assert one.info.splits == other.info.splits
+    assert (one.info.name, other.info.name) == ("folder:x", "folder:y")
     changed = opened(folder_of(tmp_path / "z", {"train/cat/0.png": encoded(GREY + 1)}), tmp_path / "z-cache")
     assert changed.info.splits["train"].checksum != one.info.splits["train"].checksum
     assert changed.info.splits["test"].checksum == one.info.splits["test"].checksum
+
+
+def test_a_data_set_is_called_by_its_folder_s_own_name_wherever_it_lies_and_is_decoded_under_a_new_name(
+    tmp_path,
+):
+    first = opened(folder_of(tmp_path / "set", {}))
+    assert first.info.name == first.identity("test", None)["name"] == "folder:set"
+    assert opened(tmp_path / "set" / ".." / "set", tmp_path / "cache").folder == first.folder
+    (tmp_path / "set").rename(tmp_path / "renamed")
+    second = opened(tmp_path / "renamed")
+    assert second.info.name == "folder:renamed"
+    assert second.info.splits == first.info.splits
+
+
+def test_what_takes_long_is_told_before_it_is_done_and_not_when_nothing_is_to_do(tmp_path):
+    root, notes = folder_of(tmp_path / "set", {}), []
+    for _ in range(2):
+        opened(root, on_note=notes.append)
+    assert len(notes) == 1
+    assert str(root) in notes[0]
+
+
+def test_pixels_on_disk_are_a_plain_npy_file(tmp_path):
+    folder = opened(folder_of(tmp_path / "set", {})).folder
+    images = np.load(folder / "train_images.npy")
+    stream = io.BytesIO()
+    np.save(stream, images)
+    assert stream.getvalue() == (folder / "train_images.npy").read_bytes()
 
 
 def test_opening_prints_nothing(tmp_path, capsys):

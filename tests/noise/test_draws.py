@@ -154,3 +154,7 @@ def test_an_image_s_group_depends_on_seed_and_index_alone():
     assert draw_groups(2, [57], 8)[0] == whole[57]
     assert np.array_equal(draw_groups(2, np.arange(99, -1, -1), 8), whole[::-1])
     assert not np.array_equal(draw_groups(3, np.arange(100), 8), whole)
+
+
+def test_a_family_without_random_numbers_gets_none():
+    assert draw("none", 0, "darken", [0, 1, 2], SHAPE).shape == (3, 0, 5, 7)

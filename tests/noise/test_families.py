@@ -33,6 +33,7 @@ FORMULAS = {
     "mbn": ("uniform", lambda x, s, u: 0.0 if u < s else x),
     "mbn-pixel": ("uniform-per-pixel", lambda x, s, u: 0.0 if u < s else x),
 }
+LIGHTING = ["darken", "low-contrast"]
 SIGMAS = ["0", "0.001", "0.1", "0.5", "1", "2.5", "5"]
 CASES = [(name, sigma) for name in FORMULAS for sigma in SIGMAS if "mbn" not in name or float(sigma) <= 1]
 
@@ -45,7 +46,7 @@ def images_of(count, seed=0):
 
 
 def test_every_family_has_a_formula_here():
-    assert set(NOISES) == set(FORMULAS)
+    assert set(NOISES) == {*FORMULAS, *LIGHTING}
     assert all(name == family.name for name, family in NOISES.items())
 
 
@@ -227,3 +228,45 @@ def test_families_leave_their_input_alone():
             family.apply(x, sigma, numbers)
         assert np.array_equal(x, kept)
         assert np.array_equal(numbers, before)
+
+
+@pytest.mark.parametrize("sigma", [0, 0.001, 0.1, 0.5, 0.999, 1])
+def test_darkness_takes_the_same_share_of_every_value(sigma):
+    x = images_of(4)
+    expected = x.astype(np.float64) * (1 - sigma)
+    np.testing.assert_allclose(add_noise(x, "darken", sigma=sigma), expected, rtol=4 * FLOAT_STEP, atol=1e-9)
+
+
+@pytest.mark.parametrize("sigma", [0, 0.001, 0.1, 0.5, 0.999, 1])
+def test_low_contrast_draws_every_value_towards_the_mean_of_its_own_image(sigma):
+    x = images_of(4) * np.array([1, 0.5, 0.1, 0], np.float32).reshape(4, 1, 1, 1)
+    noisy = add_noise(x, "low-contrast", sigma=sigma)
+    for image, result in zip(x.astype(np.float64), noisy, strict=True):
+        mean = image.sum() / image.size
+        np.testing.assert_allclose(result, mean + (1 - sigma) * (image - mean), atol=4 * FLOAT_STEP)
+
+
+@pytest.mark.parametrize("name", LIGHTING)
+def test_lighting_leaves_an_image_alone_at_sigma_0_to_the_bit_and_nothing_of_it_at_sigma_1(name):
+    x = images_of(20)
+    same, flat = (add_noise(x, name, sigma=sigma) for sigma in (0, 1))
+    assert same.tobytes() == x.tobytes()
+    mean = x.astype(np.float64).mean((1, 2, 3)).astype(np.float32) * (name == "low-contrast")
+    assert np.array_equal(flat, np.broadcast_to(mean.reshape(-1, 1, 1, 1), x.shape))
+
+
+@pytest.mark.parametrize("name", LIGHTING)
+def test_lighting_is_the_same_for_every_seed_and_place_in_the_data_set(name):
+    x = images_of(6)
+    expected = add_noise(x, name, sigma=0.3)
+    assert np.array_equal(add_noise(x, name, sigma=0.3, seed=7, indices=[5, 5, 1, 0, 900, 2]), expected)
+    assert expected.dtype == np.float32
+    assert expected.min() >= 0
+    assert expected.max() <= 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 33])
+def test_the_mean_of_an_image_does_not_depend_on_its_batch(count):
+    x = np.random.default_rng(0).random((33, 3, 224, 224), dtype=np.float32)
+    whole = add_noise(x, "low-contrast", sigma=0.7)
+    assert np.array_equal(add_noise(x[:count], "low-contrast", sigma=0.7), whole[:count])
