@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.benchmarks import find_benchmark, find_config, load_benchmarks
+from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.models.registry import NETWORKS, build_network
 from robustbench_ln.norms.registry import resolve_options
 
 GOOD = textwrap.dedent(
     """\
+    benchmarks:
     one:
       title: First
       data: digits
