@@ -54,13 +54,20 @@ def list_(
                     for name, experiment in declared.experiments.items()
                 ],
                 "benchmarks": [
-                    {"name": name, "title": benchmark.title, "data": benchmark.data, "network": benchmark.network}
+                    {
+                        "name": name,
+                        "title": benchmark.title,
+                        "data": benchmark.data,
+                        "network": benchmark.network,
+                    }
                     for name, benchmark in declared.benchmarks.items()
                 ],
             }
         )
         return
-    items = Table("experiment", "in the paper", "title", "networks", "cells", "preset", box=None, pad_edge=False)
+    items = Table(
+        "experiment", "in the paper", "title", "networks", "cells", "preset", box=None, pad_edge=False
+    )
     for name, experiment in declared.experiments.items():
         items.add_row(
             name,

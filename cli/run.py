@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 def run(
     experiments: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT...", help="Items of the paper, or all; see lnbench list.")
+        list[str],
+        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper, or all; see lnbench list."),
     ],
     preset: options.Preset = "paper",
     reading: Annotated[
@@ -42,7 +43,11 @@ def run(
     benchmark: Annotated[
         list[str] | None,
         typer.Option(
-            "--benchmark", "-b", metavar="NAME", help="Only these networks; may be repeated.", show_default="all"
+            "--benchmark",
+            "-b",
+            metavar="NAME",
+            help="Only these networks; may be repeated.",
+            show_default="all",
         ),
     ] = None,
     seed: Annotated[
@@ -56,7 +61,9 @@ def run(
     budget: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="MINUTES", help="Stop after so many minutes; the same command goes on.",
+            min=0,
+            metavar="MINUTES",
+            help="Stop after so many minutes; the same command goes on.",
             show_default="none",
         ),
     ] = None,
@@ -90,9 +97,7 @@ def run(
     note = lambda text: say(text, quiet=quiet or json)  # noqa: E731
     work = plan_work(declared, asked, data_dir, note)
     todo = look_through(work.networks, store)
-    resources = Resources(
-        workers or max(len(os.sched_getaffinity(0)) // threads, 1), threads, device, budget
-    )
+    resources = Resources(workers or max(len(os.sched_getaffinity(0)) // threads, 1), threads, device, budget)
     trainings, cells = sum(one.training for one in todo), sum(one.cells for one in todo)
     for name, error in work.obstacles.items():
         print_error(f"Benchmark '{name}' cannot be run. {error.message}", error.hint, as_json=json)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robustbench_ln import evaluate, load_results
-from robustbench_ln.benchmarks import find_config, load_benchmarks
+from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.data.decoded import default_data_dir
 from robustbench_ln.data.open import open_data
 from robustbench_ln.models.weights import load_network
@@ -50,7 +50,7 @@ def test_mnist_is_the_canonical_release(mnist):
 
 
 def test_a_single_epoch_learns_mnist_and_evaluates_within_the_interval_of_its_card(mnist, tmp_path):
-    declared = load_benchmarks(find_config(None))["mnist"]
+    declared = load_declared(find_config(None)).benchmark("mnist").at("short")
     (recipe,) = plan_recipes("mnist", declared, mnist, norms=[("localnorm", {})], epochs=1)
     model = train(recipe, mnist, Store(tmp_path), run_id="r")
     assert model.card["test_accuracy"] > 0.975

@@ -49,7 +49,7 @@ class TrainSettings(Declaration):
     """How a network is trained.
 
     Attributes:
-        epochs: passes over the training images; 0 keeps the weights that the training starts from.
+        epochs: passes over the training images.
         batch_size: N, images of a training batch; a last, smaller batch is left out.
         learning_rate: of the first epoch; the highest of a one-cycle schedule.
         decay: the learning rate is multiplied by it every `decay_every` epochs.
@@ -64,7 +64,7 @@ class TrainSettings(Declaration):
         noisy: noisy copies among the training images.
     """
 
-    epochs: Annotated[int, Field(strict=True, ge=0)]
+    epochs: PositiveInt
     batch_size: PositiveInt
     learning_rate: Annotated[Number, Field(gt=0)]
     decay: Annotated[Number, Field(gt=0, le=1)] = 1.0

@@ -133,7 +133,9 @@ def plan_work(
         except LnbenchError as error:
             work.obstacles[name] = error
     order = list(names)
-    work.networks.sort(key=lambda one: (one.recipe.seed != 0, order.index(one.recipe.benchmark), one.recipe.seed))
+    work.networks.sort(
+        key=lambda one: (one.recipe.seed != 0, order.index(one.recipe.benchmark), one.recipe.seed)
+    )
     return work
 
 

@@ -13,9 +13,8 @@ from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.models.registry import NETWORKS, build_network
 from robustbench_ln.norms.registry import resolve_options
 
-GOOD = textwrap.dedent(
+BODY = textwrap.dedent(
     """\
-    benchmarks:
     one:
       title: First
       data: digits
@@ -34,6 +33,14 @@ GOOD = textwrap.dedent(
 )
 
 
+def section(content):
+    """The content as the section of benchmarks: a line further down, two columns further in."""
+    return "benchmarks:\n" + textwrap.indent(content, "  ", lambda line: line not in ("\n", "---\n"))
+
+
+GOOD = section(BODY)
+
+
 @pytest.fixture
 def written(tmp_path):
     path = tmp_path / "benchmarks.yaml"
@@ -47,12 +54,12 @@ def written(tmp_path):
 
 def refusal(path):
     with pytest.raises(LnbenchError) as caught:
-        load_benchmarks(path)
+        load_declared(path).benchmarks
     return caught.value
 
 
 def test_a_good_file_gives_what_it_declares(written):
-    (benchmark,) = load_benchmarks(written(GOOD)).values()
+    (benchmark,) = load_declared(written(GOOD)).benchmarks.values()
     assert benchmark.title == "First"
     assert (benchmark.data, benchmark.network) == ("digits", "mnist-net")
     assert benchmark.norms == {"batchnorm": {"eps": 1e-3}, "localnorm": {"groups": 5}}
@@ -64,26 +71,26 @@ def test_a_good_file_gives_what_it_declares(written):
 
 
 def test_what_is_left_out_has_its_default(written):
-    short = GOOD.replace("    decay: 0.9\n", "").replace("  seeds: [0, 1]\n", "")
-    (benchmark,) = load_benchmarks(written(short)).values()
+    short = section(BODY.replace("    decay: 0.9\n", "").replace("  seeds: [0, 1]\n", ""))
+    (benchmark,) = load_declared(written(short)).benchmarks.values()
     assert benchmark.train.decay == 1
     assert benchmark.seeds == (0,)
 
 
 @pytest.mark.parametrize("content", [GOOD.replace("\n", "\r\n"), "\ufeff" + GOOD, "# note\n---\n" + GOOD])
 def test_line_ends_marks_and_comments_do_not_matter(content, written):
-    assert load_benchmarks(written(content)) == load_benchmarks(written(GOOD))
+    assert load_declared(written(content)).benchmarks == load_declared(written(GOOD)).benchmarks
 
 
 @pytest.mark.parametrize("date", ["2024-13-45", "2024-11-05"])
 def test_a_date_is_the_text_that_it_is(date, written):
-    (benchmark,) = load_benchmarks(written(GOOD.replace("First", date))).values()
+    (benchmark,) = load_declared(written(GOOD.replace("First", date))).benchmarks.values()
     assert benchmark.title == date
 
 
 def test_several_benchmarks_keep_their_order(written):
-    path = written(GOOD.replace("one:", "zeta:") + GOOD.replace("one:", "alpha:"))
-    assert list(load_benchmarks(path)) == ["zeta", "alpha"]
+    path = written(section(BODY.replace("one:", "zeta:") + BODY.replace("one:", "alpha:")))
+    assert list(load_declared(path).benchmarks) == ["zeta", "alpha"]
 
 
 # what is replaced, by what, the line that must be named, and a part of the message
@@ -155,19 +162,19 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_an_error_that_names_file_and_line(mistake, written):
     old, new, line, part = MISTAKES[mistake]
-    assert GOOD.count(old) == 1, "the case does not change what it means to"
-    path = written(GOOD.replace(old, new))
+    assert BODY.count(old) == 1, "the case does not change what it means to"
+    path = written(section(BODY.replace(old, new)))
     error = refusal(path)
-    assert error.message.startswith(f"{path}:{line}: ")
+    assert error.message.startswith(f"{path}:{line + 1}: ")
     assert part in str(error)
 
 
 @pytest.mark.parametrize("mistake", ["negative epochs", "unknown norm", "unknown optional key", "key twice"])
 def test_the_line_is_counted_from_the_top_of_the_file_whatever_stands_before(mistake, written):
     old, new, line, _ = MISTAKES[mistake]
-    other = GOOD.replace("one:", "zero:")
-    path = written("# a note\n\n" + other + "\n" + GOOD.replace(old, new))
-    expected = line + 2 + other.count("\n") + 1
+    other = BODY.replace("one:", "zero:")
+    path = written("# a note\n\n" + section(other + "\n" + BODY.replace(old, new)))
+    expected = line + 1 + 2 + other.count("\n") + 1
     assert refusal(path).message.startswith(f"{path}:{expected}: ")
 
 
@@ -230,7 +237,7 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(make, tmp_path):
 
 
 lines = st.sampled_from(
-    [*GOOD.splitlines(), "- x", "? [a]", "  : 1", "<<: {a: 1}", "x: &a 1", "y: *a", "'", "%"]
+    ["benchmarks:", *GOOD.splitlines(), "- x", "? [a]", "  : 1", "<<: {a: 1}", "x: &a 1", "y: *a", "'", "%"]
 )
 
 
@@ -239,14 +246,14 @@ def test_no_text_raises_anything_but_an_lnbench_error(tmp_path_factory, content)
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     try:
-        load_benchmarks(path)
+        load_declared(path).benchmarks
     except LnbenchError as error:
         assert str(path) in error.message
 
 
 def test_the_packaged_file_loads_and_every_network_it_declares_can_be_built(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    benchmarks = load_benchmarks(find_config(None))
+    benchmarks = load_declared(find_config(None)).benchmarks
     assert {"digits", "mnist"} <= set(benchmarks)
     for benchmark in benchmarks.values():
         assert benchmark.network in NETWORKS
@@ -260,7 +267,7 @@ def test_the_packaged_file_loads_and_every_network_it_declares_can_be_built(tmp_
 
 def test_the_packaged_mnist_benchmark_has_the_settings_of_the_paper_s_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mnist = load_benchmarks(find_config(None))["mnist"]
+    mnist = load_declared(find_config(None)).benchmarks["mnist"]
     assert mnist.data == "mnist"
     assert resolve_options("localnorm", mnist.norms["localnorm"])["groups"] == 10
     assert resolve_options("batchnorm", mnist.norms["batchnorm"]) == {"eps": 1e-3, "momentum": 0.01}
@@ -283,13 +290,15 @@ def test_the_file_in_force_is_the_given_one_then_the_working_folder_s_then_the_p
 
 
 def test_an_unknown_benchmark_is_an_error_with_the_nearest_name(written):
-    benchmarks = load_benchmarks(written(GOOD))
-    assert find_benchmark(benchmarks, "one") is benchmarks["one"]
+    declared = load_declared(written(GOOD))
+    assert declared.benchmark("one") is declared.benchmarks["one"]
     with pytest.raises(LnbenchError, match="'one'"):
-        find_benchmark(benchmarks, "onne")
+        declared.benchmark("onne")
 
 
-@pytest.mark.parametrize("module", ["benchmarks", "training.recipe", "modes", "sweep.plan", "store.store"])
+@pytest.mark.parametrize(
+    "module", ["benchmarks.read", "training.recipe", "modes", "sweep.plan", "store.store"]
+)
 def test_modules_that_only_plan_import_no_torch(module):
     code = f"import sys, robustbench_ln.{module}; print({{'torch', 'torchvision'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.benchmarks import Benchmark
+from robustbench_ln.benchmarks.benchmark import Benchmark
 from robustbench_ln.data.dataset import DataInfo, DataSet, SplitInfo
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.training.recipe import plan_recipes
@@ -121,6 +121,7 @@ def test_every_field_but_the_label_is_part_of_the_id():
         "preprocessing": {"mean": (0.5,), "std": (1.0,)},
         "train": recipe.train.model_copy(update={"epochs": 9}),
         "seed": 7,
+        "start": "torchvision:resnet18",
     }
     assert set(others) | {"benchmark"} == set(recipe.__dataclass_fields__)
     assert replace(recipe, benchmark="other").id == recipe.id
