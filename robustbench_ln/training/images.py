@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -70,6 +72,6 @@ class TrainingImages:
             self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy().astype(np.float32) / 255
         )
         noisy = NoiseSpec(settings.noise).corrupt(
-            clean, canonical_sigma(settings.sigma), self._noise_seed, positions
+            clean, canonical_sigma(Decimal(str(settings.sigma))), self._noise_seed, positions
         )
         return torch.from_numpy(noisy).to(self._device)
