@@ -32,7 +32,7 @@ def load_network(model: StoredModel) -> nn.Module:
     """
     recipe = model.card["recipe"]
     run = f"runs/{model.card['how']['run_id']}.json"
-    hint = f"Remove '{model.folder}', then repeat the lnbench train command that '{run}' records."
+    hint = f"Remove '{model.folder}', then repeat the lnbench command that '{run}' records."
     try:
         state = load_file(model.weights)
         if weights_hash(state) != model.card["weights"]:
