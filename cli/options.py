@@ -42,6 +42,12 @@ ImageSize = Annotated[
     int | None,
     typer.Option("--image-size", min=1, metavar="N", help="Bring the images of a folder to NxN pixels."),
 ]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        "--network", metavar="NAME", help="The network of a file's weights, such as torchvision:resnet18."
+    ),
+]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
 ]

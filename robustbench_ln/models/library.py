@@ -35,10 +35,10 @@ def library_network(name: str, image_shape: tuple[int, int, int], num_classes: i
         return built
     module = optional_package("efficientnet_lite_pytorch", "cars")
     # The package pads for a size that is fixed when the network is built.
-    built = module.EfficientNet.from_name(
+    lite: nn.Module = module.EfficientNet.from_name(
         name, in_channels=image_shape[0], num_classes=num_classes, image_size=list(image_shape[1:])
     )
-    return built
+    return lite
 
 
 def optional_package(module: str, extra: str) -> ModuleType:
