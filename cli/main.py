@@ -14,6 +14,7 @@ from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
 
 from .console import print_error, say
+from .convert import convert
 from .corrupt_eval import corrupt_eval
 from .list import list_
 from .report import report
@@ -38,6 +39,7 @@ app.command(epilog="Example: lnbench train --benchmark mnist --norm localnorm:gr
 app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1")(
     corrupt_eval
 )
+app.command(epilog="Example: lnbench convert torchvision:resnet18 --norm localnorm --groups 8")(convert)
 app.command(epilog="Example: lnbench run fig7 --preset quick")(run)
 app.command("list", epilog="Example: lnbench list --json")(list_)
 app.command(epilog="Example: lnbench report --results results/reference --out page.html")(report)

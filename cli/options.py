@@ -50,6 +50,12 @@ ImageSize = Annotated[
         help="Bring the images of a folder, or of stanford-cars, to NxN pixels.",
     ),
 ]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        "--network", metavar="NAME", help="The network of a file's weights, such as torchvision:resnet18."
+    ),
+]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
 ]

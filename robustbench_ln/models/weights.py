@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.registry import build_network
+from robustbench_ln.models.state_files import load_state
 from robustbench_ln.store.store import StoredModel
 
 
@@ -32,7 +33,7 @@ def load_network(model: StoredModel) -> nn.Module:
     """
     recipe = model.card["recipe"]
     run = f"runs/{model.card['how']['run_id']}.json"
-    hint = f"Remove '{model.folder}', then repeat the lnbench train command that '{run}' records."
+    hint = f"Remove '{model.folder}', then repeat the lnbench command that '{run}' records."
     try:
         state = load_file(model.weights)
         if weights_hash(state) != model.card["weights"]:
@@ -45,7 +46,7 @@ def load_network(model: StoredModel) -> nn.Module:
                 norm=recipe["norm"],
                 norm_options=recipe["norm_options"],
             )
-        network.load_state_dict(state)
+        load_state(network, state)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LnbenchError(f"Weights '{model.weights}' cannot be read: {reason}.", hint) from error
