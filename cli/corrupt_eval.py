@@ -11,7 +11,7 @@ import typer
 from robustbench_ln import provenance
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
@@ -101,7 +101,7 @@ def corrupt_eval(
         batch_size=batch_size,
         limit=limit,
     )
-    store = Store(results)
+    store = writable_store(results)
     chosen = choose_models(store, model or [])
     passes = plan_cells(pair_with_data(chosen, data, data_dir, image_size), settings)
     todo = missing(passes, store.cell_ids())

@@ -16,6 +16,7 @@ from robustbench_ln.errors import LnbenchError
 from .console import print_error, say
 from .corrupt_eval import corrupt_eval
 from .report import report
+from .results import results
 from .train import train
 
 _EPILOG = (
@@ -36,7 +37,8 @@ app.command(epilog="Example: lnbench train --benchmark mnist --norm localnorm:gr
 app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1")(
     corrupt_eval
 )
-app.command(epilog="Example: lnbench report --results results/reference --out page.html")(report)
+app.command(epilog="Example: lnbench report --results results/reference.npz --out page.html")(report)
+app.add_typer(results, name="results")
 
 
 #: States of the machine that a user can mend; any other OSError is a defect and shows its traceback.

@@ -12,6 +12,12 @@ from robustbench_ln.data.decoded import default_data_dir
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
 ]
+ReadResults = Annotated[
+    Path,
+    typer.Option(
+        "--results", metavar="PATH", envvar="LNBENCH_RESULTS", help="The results store, or a packed file."
+    ),
+]
 DataDir = Annotated[
     Path,
     typer.Option(

@@ -12,7 +12,7 @@ from robustbench_ln.benchmarks import find_benchmark, find_config, load_benchmar
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 from robustbench_ln.training.run import look_up, train_missing
 
@@ -63,7 +63,7 @@ def train(
     A network that was trained before is not trained again; a training that was cut off goes on where it
     stopped, with the same result as if it had not been.
     """
-    store = Store(results)
+    store = writable_store(results)
     declared = find_benchmark(load_benchmarks(find_config(config)), benchmark)
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
     data_set = open_data(data or declared.data, data_dir, image_size or declared.image_size)

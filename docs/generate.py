@@ -20,7 +20,7 @@ from robustbench_ln.noise import NOISES
 from robustbench_ln.norms.registry import NORMS
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / "results" / "reference"
+REFERENCE = ROOT / "results" / "reference.npz"
 DOCUMENTS = ("README.md", "docs/reference/noises.md", "docs/reference/modes.md")
 #: Printed in the text of the LocalNorm paper, section 5.2 (Fig 7), in per cent.
 FIG_7 = {
