@@ -33,7 +33,7 @@ def identities() -> Iterator[dict[str, Any]]:
             yield {
                 "protocol": 1,
                 "model": {
-                    "id": f"mnist-localnorm-s{seed}.{content_hash({'seed': seed})}.{content_hash({'w': seed})}",
+                    "id": f"mnist-localnorm-s{seed}.{content_hash({'r': seed})}.{content_hash({'w': seed})}",
                     "benchmark": "mnist",
                     "network": "mnist-net",
                     "norm": "localnorm",

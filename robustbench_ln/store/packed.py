@@ -291,16 +291,18 @@ class PackedStore(Results):
             raise self._damaged(str(error)) from error
 
     def _array(self, member: str) -> npt.NDArray[Any]:
-        try:
-            with self.root.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found: npt.NDArray[Any] = arrays[member]
-                return found
-        except OSError:
-            raise
-        except Exception as error:
-            # A broken archive raises from zipfile, zlib or numpy, each its own kinds, some with advice on
-            # pickles that no user should follow.
-            raise self._damaged(f"'{member}' cannot be read") from error
+        with self.root.open("rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as arrays:
+                    found = arrays[member]
+            except Exception as error:
+                # A broken archive raises from zipfile, zlib or numpy, each its own kinds, some with advice on
+                # pickles that no user should follow.
+                raise self._damaged(f"'{member}' cannot be read") from error
+        # Of a file in the archive that is no array, numpy returns the bytes.
+        if not isinstance(found, np.ndarray):
+            raise self._damaged(f"'{member}' is not an array")
+        return found
 
     def _damaged(self, reason: str) -> LnbenchError:
         return LnbenchError(
