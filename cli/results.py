@@ -90,8 +90,8 @@ def merge(
         )
         if merged.different:
             say(
-                f"{len(merged.different):,} cells were there with other counts, which are kept: "
-                f"{', '.join(merged.different[:5])}{' ...' if len(merged.different) > 5 else ''}",
+                f"Cells that were there with other counts, which are kept: {len(merged.different):,} ("
+                f"{', '.join(merged.different[:5])}{', ...' if len(merged.different) > 5 else ''}).",
                 quiet=quiet,
             )
     if merged.problems:
