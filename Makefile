@@ -11,7 +11,7 @@ help:
 	@echo "make test           all tests, without network"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
 	@echo "make lint           formatting, lint and types"
-	@echo "make docs           write the tables generated from code and results/reference"
+	@echo "make docs           write the tables generated from code and results/reference.npz"
 
 install: $(VENV)/.installed
 

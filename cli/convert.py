@@ -11,7 +11,7 @@ from robustbench_ln import provenance
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.source_names import is_source
 from robustbench_ln.norms.registry import NORMS, parse_norm
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.targets import choose_models
 
 from . import options
@@ -102,7 +102,7 @@ def convert(
     from robustbench_ln.models.card import publish_draft
     from robustbench_ln.models.convert import convert_source
 
-    store = Store(results)
+    store = writable_store(results)
     name_of_norm, norm_options = parse_norm(norm)
     norm_options |= {key: value for key, value in (("groups", groups), ("eps", eps)) if value is not None}
     conversions, run_id = [], provenance.new_run_id()

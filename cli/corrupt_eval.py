@@ -14,7 +14,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.sweep.targets import choose_models, pair_with_data, without_data
@@ -112,7 +112,7 @@ def corrupt_eval(
         batch_size=batch_size,
         limit=limit,
     )
-    store = Store(results)
+    store = writable_store(results)
     sources = [text for text in dict.fromkeys(model or []) if is_source(text)]
     if network is not None and not any(parse_source(text).file for text in sources):
         raise LnbenchError("--network names the network of a file, but --model names no file.")

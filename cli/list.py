@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from robustbench_ln.experiments.verdicts import paper_values
 
 from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.experiments.state import progress_of
-from robustbench_ln.experiments.verdicts import paper_values
 from robustbench_ln.store.frame import load_results
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import open_store
 
 from . import options
 from .console import output, print_json
@@ -23,13 +23,13 @@ def list_(
         str | None,
         typer.Option(metavar="NAME", help="State at this preset.", show_default="the fullest one measured"),
     ] = None,
-    results: options.Results = options.DEFAULT_RESULTS,
+    results: options.ReadResults = options.DEFAULT_RESULTS,
     config: options.Config = None,
     json: options.Json = False,
 ) -> None:
     """List the items of the paper: what they show, their presets, and how far they are measured."""
     declared = load_declared(find_config(config))
-    store = Store(results)
+    store = open_store(results)
     models, table = store.models(), load_results(results)
     states = {name: progress_of(declared, name, models, table, preset) for name in declared.experiments}
     if json:

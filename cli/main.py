@@ -18,6 +18,7 @@ from .convert import convert
 from .corrupt_eval import corrupt_eval
 from .list import list_
 from .report import report
+from .results import results
 from .run import run
 from .train import train
 
@@ -42,7 +43,8 @@ app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --
 app.command(epilog="Example: lnbench convert torchvision:resnet18 --norm localnorm --groups 8")(convert)
 app.command(epilog="Example: lnbench run fig7 --preset quick")(run)
 app.command("list", epilog="Example: lnbench list --json")(list_)
-app.command(epilog="Example: lnbench report --results results/reference --out page.html")(report)
+app.command(epilog="Example: lnbench report --results results/reference.npz --out page.html")(report)
+app.add_typer(results, name="results")
 
 
 #: States of the machine that a user can mend; any other OSError is a defect and shows its traceback.

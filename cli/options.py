@@ -15,6 +15,12 @@ from robustbench_ln.errors import LnbenchError, UnknownNameError
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
 ]
+ReadResults = Annotated[
+    Path,
+    typer.Option(
+        "--results", metavar="PATH", envvar="LNBENCH_RESULTS", help="The results store, or a packed file."
+    ),
+]
 DataDir = Annotated[
     Path,
     typer.Option(

@@ -7,15 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from robustbench_ln.report.paper.build import write_paper_page
 
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.read import find_config, load_declared
-from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.work import Asked, plan_work
-from robustbench_ln.report.paper.build import write_paper_page
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.training.recipe import Recipe
 
@@ -93,7 +92,7 @@ def run(
         tuple(seed or ()),
         options.data_sources(data),
     )
-    store = Store(results)
+    store = writable_store(results)
     note = lambda text: say(text, quiet=quiet or json)  # noqa: E731
     work = plan_work(declared, asked, data_dir, note)
     todo = look_through(work.networks, store)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.open import open_data, takes_image_size
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.store.results import choose_names
 from robustbench_ln.store.store import Store, StoredModel
 
 
@@ -22,21 +22,10 @@ def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
     Raises:
         LnbenchError: the store has no network, or a pattern matches none.
     """
-    models = store.models()
+    models = {model.id: model for model in store.models()}
     if not models:
         raise LnbenchError(f"There is no trained model in '{store.root}'.", "Run this first: lnbench train")
-    chosen = {}
-    for pattern in patterns or ("*",):
-        matching = [model for model in models if _matches(model.id, pattern)]
-        if not matching:
-            names = ", ".join(model.id for model in models[:20])
-            raise LnbenchError(f"No model in '{store.root}' matches '{pattern}'.", f"Models: {names}.")
-        chosen.update({model.id: model for model in matching})
-    return list(chosen.values())
-
-
-def _matches(model_id: str, pattern: str) -> bool:
-    return any(fnmatch.fnmatchcase(model_id, tried) for tried in (pattern, f"{pattern}.*"))
+    return [models[name] for name in choose_names(list(models), patterns, store.root)]
 
 
 def without_data(models: Sequence[StoredModel]) -> list[StoredModel]:
