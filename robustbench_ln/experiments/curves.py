@@ -1,0 +1,232 @@
+"""The cells that a claim's curves name, and whether their networks count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from robustbench_ln.benchmarks.benchmark import PAPER
+from robustbench_ln.benchmarks.claims import Of
+from robustbench_ln.experiments.checks import Point, UndecidedError, points_of
+from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.needs import fits
+from robustbench_ln.identity import canonical_json
+from robustbench_ln.noise import parse_sigmas
+from robustbench_ln.norms.registry import find_norm, parse_norm
+from robustbench_ln.store.store import StoredModel
+
+#: Its sigma 0 is no clean image.
+_NEVER_CLEAN = "agn-background"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a check looks.
+
+    Attributes:
+        data: the test images' name.
+        checksum: what tells them from others.
+        noise, reading: see `Check`.
+    """
+
+    data: str
+    checksum: str
+    noise: str
+    reading: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve: a norm's networks in one mode, under one noise.
+
+    Attributes:
+        label: its name in sentences.
+        cells: one a training seed and sigma.
+    """
+
+    label: str
+    cells: pd.DataFrame
+
+    def table(self, measure: str = "accuracy") -> pd.DataFrame:
+        """Return a measure, a row a sigma and a column a training seed."""
+        return self.cells.pivot(index="sigma", columns="train_seed", values=measure)
+
+    @property
+    def images(self) -> pd.Series:
+        """Test images by sigma, the fewest of any seed."""
+        return self.cells.groupby("sigma")["images"].min()
+
+    def points(self) -> list[Point]:
+        """Return accuracies; Wilson's interval where there is one network."""
+        return points_of(self.table(), self.images, self.cells.drop_duplicates("sigma").set_index("sigma"))
+
+
+def mode_of(of: Of) -> str:
+    """Return the mode of a curve, the norm's home mode unless it names one."""
+    return of.mode or find_norm(parse_norm(of.norm)[0]).home_mode
+
+
+def label_of(of: Of) -> str:
+    """Return a curve's name in sentences."""
+    sets = " on sets of N/K images" if of.small_sets else ""
+    return f"{of.norm} ({mode_of(of)}{sets})"
+
+
+def networks_of(entry: Evidence, norm: str) -> list[StoredModel]:
+    """Return the networks of a norm."""
+    wanted = parse_norm(norm)
+    recipes = [(model, model.card["recipe"]) for model in entry.models]
+    return [model for model, recipe in recipes if fits((recipe["norm"], recipe["norm_options"]), wanted)]
+
+
+def rows_of(entry: Evidence, of: Of) -> pd.DataFrame:
+    """Return the cells of a curve, on all data and under all noises of its kind."""
+    cells = entry.cells
+    mine = cells[
+        cells["model"].isin([model.id for model in networks_of(entry, of.norm)])
+        & (cells["mode"] == mode_of(of))
+        & (cells["small_sets"].astype(bool) == of.small_sets)
+    ]
+    if of.noise is not None:
+        return mine[mine["kind"] == of.noise]
+    clean = (mine["sigma"] == 0) & (mine["noise"] != _NEVER_CLEAN)
+    return mine[clean].assign(noise_text="", reading="both")
+
+
+def scenes_of(rows: Sequence[pd.DataFrame]) -> list[Scene]:
+    """Return the test sets and noises that some cells are of."""
+    columns = ["checksum", "data", "noise_text", "reading"]
+    known = pd.concat([part[columns] for part in rows]).drop_duplicates()
+    checksums = known.groupby("data")["checksum"].nunique()
+    scenes = []
+    for (checksum, data, noise), part in known.groupby(columns[:3], sort=False):
+        name = data if checksums[data] == 1 else f"{data} ({checksum[:6]})"
+        readings = set(part["reading"])
+        scenes.append(Scene(name, checksum, noise, readings.pop() if len(readings) == 1 else "both"))
+    return scenes
+
+
+def in_scene(rows: pd.DataFrame, scene: Scene) -> pd.DataFrame:
+    """Return the cells of a scene, one a network's options, training seed and sigma.
+
+    Repeats are left out: the cell with most images counts, then the one without rescaling and of the first
+    seeds of noise and order; of two networks of a seed the first by name.
+    """
+    mine = rows[(rows["checksum"] == scene.checksum) & (rows["noise_text"] == scene.noise)]
+    order = ["rescale", "space", "images", "noise", "noise_seed", "order_seed", "model"]
+    ascending = [name != "images" for name in order]
+    kept = mine.sort_values(order, ascending=ascending, kind="stable")
+    return kept.drop_duplicates(["groups", "train_seed", "sigma"])
+
+
+def curve_in(entry: Evidence, rows: pd.DataFrame, scene: Scene, label: str, norm: str) -> Curve:
+    """Return a curve in a scene.
+
+    Raises:
+        UndecidedError: it was not measured there, or its norm names networks with different options.
+    """
+    cells = in_scene(rows, scene)
+    if cells.empty:
+        where = f" under {scene.noise}" if scene.noise else ""
+        raise UndecidedError(f"{label} of {entry.benchmark} was not measured on {scene.data}{where}")
+    one_kind([model for model in networks_of(entry, norm) if model.id in set(rows["model"])], norm)
+    return Curve(label, cells)
+
+
+def one_kind(networks: Sequence[StoredModel], norm: str) -> None:
+    """Make sure that networks of a norm are told apart by their seed alone.
+
+    Raises:
+        UndecidedError: they have different options.
+    """
+    kinds = {canonical_json(network.card["recipe"]["norm_options"]) for network in networks}
+    if len(kinds) > 1:
+        raise UndecidedError(
+            f"{norm} names networks with {len(kinds)} different options; the claim names none"
+        )
+
+
+def check_clean(
+    entry: Evidence, networks: Sequence[StoredModel], minimum: float, scene: Scene | None
+) -> None:
+    """Make sure that a norm's networks learned enough for their curves to mean something.
+
+    Their clean accuracy is the mean over training seeds of sigma 0 in the home mode; where that was not
+    measured, that of their last epoch.
+
+    Raises:
+        UndecidedError: it is below the minimum, or not known.
+    """
+    norm = networks[0].card["recipe"]["norm"]
+    clean = Of(norm=norm)
+    rows = rows_of(entry, clean)
+    rows = rows[rows["model"].isin([network.id for network in networks])]
+    if scene is not None:
+        rows = in_scene(rows, Scene(scene.data, scene.checksum, "", "both"))
+    cards = [network.card.get("test_accuracy") for network in networks]
+    known = list(rows["accuracy"]) or [accuracy for accuracy in cards if accuracy is not None]
+    if not known:
+        raise UndecidedError(f"the clean accuracy of {norm} of {entry.benchmark} is not known")
+    accuracy = sum(known) / len(known)
+    if accuracy < minimum:
+        raise UndecidedError(
+            f"{norm} of {entry.benchmark} has {100 * accuracy:.2f} % on clean images, "
+            f"below the {100 * minimum:g} % from which its curves count"
+        )
+
+
+def paired(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return tables by sigma and training seed, cut down to the seeds and sigmas that all have.
+
+    Raises:
+        UndecidedError: no seed, or no sigma, is in all of them.
+    """
+    seeds = sorted(set.intersection(*(set(table.columns) for table in tables)))
+    if not seeds:
+        raise UndecidedError("no training seed was measured on all sides")
+    sigmas = sorted(set.intersection(*(set(table[seeds].dropna(how="all").index) for table in tables)))
+    if not sigmas:
+        raise UndecidedError("no sigma was measured on all sides")
+    cut = [table.loc[sigmas, seeds] for table in tables]
+    # A seed that one side lacks at a sigma counts on no side there.
+    there = pd.concat([table.notna() for table in cut], keys=range(len(cut))).groupby(level=1).all()
+    return [table.where(there) for table in cut]
+
+
+def at_sigmas(points: Sequence[Point], grid: str | None) -> tuple[list[Point], list[float]]:
+    """Return the points at the sigmas of a claim, and the sigmas that were not measured.
+
+    Raises:
+        UndecidedError: none was measured.
+    """
+    if grid is None and points:
+        return list(points), []
+    wanted = [float(sigma) for sigma in parse_sigmas(grid)] if grid is not None else []
+    kept = [point for point in points if point.sigma in wanted]
+    if kept:
+        measured = {point.sigma for point in kept}
+        return kept, [sigma for sigma in wanted if sigma not in measured]
+    if not points:
+        raise UndecidedError("no sigma was measured on all sides")
+    known = [point.sigma for point in points]
+    nearest = {min(known, key=lambda sigma: abs(sigma - one)) for one in wanted}
+    raise UndecidedError(
+        f"none of sigma {listed(wanted)} was measured; the nearest measured: {listed(sorted(nearest))}"
+    )
+
+
+def listed(sigmas: Iterable[float]) -> str:
+    """Return sigmas as a list in a sentence."""
+    return ", ".join(f"{sigma:g}" for sigma in sigmas)
+
+
+def shortening(entries: Iterable[Evidence]) -> str:
+    """Return in words which presets shortened the networks' training, starting with a semicolon."""
+    texts: Mapping[str, None] = dict.fromkeys(
+        f"; preset {entry.preset}: {entry.settings.presets[entry.preset].shortens}"
+        for entry in entries
+        if entry.preset != PAPER and entry.preset in entry.settings.presets
+    )
+    return "".join(texts)

@@ -1,0 +1,187 @@
+"""The claims about networks rather than curves: size, seconds of training, gamma and beta."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from robustbench_ln.benchmarks.claims import Parameters, Spread, TrainingTime
+from robustbench_ln.experiments.checks import Check, UndecidedError, t_interval
+from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind, shortening
+from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.needs import fits
+from robustbench_ln.norms.registry import parse_norm, resolve_options
+from robustbench_ln.store.store import StoredModel
+
+#: (C, H, W) and classes of the data sets whose networks can be built where none was trained.
+_INPUTS = {"digits": ((1, 28, 28), 10), "mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
+
+
+def check_parameters(claim: Parameters, entry: Evidence) -> list[Check]:
+    """Count the parameters of a declared network, trained or not."""
+    try:
+        total = _count(claim, entry)
+    except UndecidedError as why:
+        return [_undecided(entry, entry.settings.data, why)]
+    off = total - claim.paper
+    than = f", {abs(off):,} {'more' if off > 0 else 'fewer'} than the paper's {claim.paper:,}" if off else ""
+    measured = f"{entry.settings.network} with {claim.norm}: {total:,} parameters{than}"
+    reason = "" if off == 0 else f"off by {off:+,}"
+    return [
+        Check(claim.benchmark, entry.preset, entry.settings.data, "", "both", off == 0, measured, (), reason)
+    ]
+
+
+def _count(claim: Parameters, entry: Evidence) -> int:
+    wanted = parse_norm(claim.norm)
+    resolved = [(norm, resolve_options(norm, options)) for norm, options in entry.settings.norm_options()]
+    norms = [norm for norm in resolved if fits(norm, wanted)]
+    if len(norms) != 1:
+        raise UndecidedError(f"{claim.benchmark} declares {len(norms)} norms that are {claim.norm}")
+    cards = [model.card["recipe"] for model in entry.models]
+    inputs = [((*card["image_shape"],), card["classes"]) for card in cards] or [
+        _INPUTS[data] for data in (entry.settings.data,) if data in _INPUTS
+    ]
+    if not inputs:
+        raise UndecidedError(
+            f"the shape of the images of {entry.settings.data} is not known before a training"
+        )
+    import torch
+
+    from robustbench_ln.models.parameters import count_parameters
+    from robustbench_ln.models.registry import build_network
+
+    # Fresh weights are drawn from the global generator, whose state is the caller's.
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(
+            entry.settings.network,
+            image_shape=inputs[0][0],
+            num_classes=inputs[0][1],
+            norm=norms[0][0],
+            norm_options=norms[0][1],
+        )
+    return count_parameters(network).total
+
+
+def check_time(claim: TrainingTime, entry: Evidence) -> list[Check]:
+    """Compare the seconds of an epoch of two norms, on each machine that trained both."""
+    sides = [networks_of(entry, norm) for norm in (claim.of, claim.to)]
+    if not all(sides):
+        return []
+    by_machine: dict[tuple[str, str, int], list[list[StoredModel]]] = defaultdict(lambda: [[], []])
+    for place, side in enumerate(sides):
+        for model in side:
+            how = model.card["how"]
+            by_machine[how["host"], how.get("device") or "cpu", how.get("threads") or 0][place].append(model)
+    shared = {machine: both for machine, both in by_machine.items() if all(both)}
+    data = _data_of(sides[0] + sides[1])
+    if not shared:
+        why = UndecidedError(
+            f"no machine, with one device and number of threads, trained both {claim.of} and {claim.to}"
+        )
+        return [_undecided(entry, data, why)]
+    checks = []
+    for (_, device, threads), (of, to) in shared.items():
+        try:
+            checks.append(_compare_seconds(claim, entry, of, to, f"{device}, {threads} threads", data))
+        except UndecidedError as why:
+            checks.append(_undecided(entry, data, why))
+    return checks
+
+
+def _compare_seconds(
+    claim: TrainingTime,
+    entry: Evidence,
+    of: Sequence[StoredModel],
+    to: Sequence[StoredModel],
+    machine: str,
+    data: str,
+) -> Check:
+    histories = [[_records(model, "history") for model in side] for side in (of, to)]
+    every = [history for side in histories for history in side]
+    loading = all("loading_seconds" in history for history in every)
+    warm = [[history[history["epoch"] > 1] for history in side] for side in histories]
+    if any(history.empty for side in warm for history in side):
+        raise UndecidedError("a training of one epoch has no epoch after the first, which is slower")
+    medians = []
+    for side in warm:
+        rows = pd.concat(side)
+        seconds = rows["seconds"] - rows["loading_seconds"] if loading else rows["seconds"]
+        medians.append(float(seconds.median()))
+    if medians[1] <= 0:
+        raise UndecidedError(f"the seconds of an epoch of {claim.to} are not above 0")
+    ratio = medians[0] / medians[1]
+    batches = "without preparing batches" if loading else "preparing batches included"
+    measured = (
+        f"{claim.of} over {claim.to}: {ratio:.3f} ({medians[0]:.1f} over {medians[1]:.1f} s an epoch, "
+        f"medians after the first, {batches}, {_of_seeds(of)} and {_of_seeds(to)}) on {machine}; "
+        f"the paper: {claim.paper:g}; asked for: at most {claim.most:g}{shortening([entry])}"
+    )
+    holds = ratio <= claim.most + 1e-9
+    reason = "" if holds else f"{ratio:.3f} is more than {claim.most:g}"
+    return Check(entry.benchmark, entry.preset, data, "", "both", holds, measured, (), reason)
+
+
+def check_spread(claim: Spread, entry: Evidence, minimum_clean: float) -> list[Check]:
+    """Compare how far apart the groups' gammas or betas are after the last epoch and after the first."""
+    networks = networks_of(entry, claim.norm)
+    if not networks:
+        return []
+    data = _data_of(networks)
+    try:
+        one_kind(networks, claim.norm)
+        check_clean(entry, networks, minimum_clean, None)
+        spreads = np.array([_spreads(model, f"{claim.parameter}_mean") for model in networks])
+    except UndecidedError as why:
+        return [_undecided(entry, data, why)]
+    first, last = spreads.mean(axis=0)
+    interval = t_interval(spreads[:, 1])
+    between = f" ({interval[0]:.5f} to {interval[1]:.5f}, 95 % t interval over seeds)" if interval else ""
+    measured = (
+        f"{claim.norm}: the groups' means of {claim.parameter} have standard deviation {last:.5f}{between} "
+        f"after the last epoch, {first:.5f} after the first, {_of_seeds(networks)}; asked for: at least "
+        f"{claim.least:g} and more than after the first{shortening([entry])}"
+    )
+    holds = bool(last >= claim.least and last > first)
+    reason = (
+        "" if holds else ("below the asked-for spread" if last < claim.least else "no more than at first")
+    )
+    return [Check(entry.benchmark, entry.preset, data, "", "both", holds, measured, (), reason)]
+
+
+def _spreads(model: StoredModel, column: str) -> tuple[float, float]:
+    """Return the biased standard deviation between groups after the first and after the last epoch."""
+    scales = _records(model, "scales")
+    by_epoch = scales.groupby("epoch")[column]
+    if by_epoch.size().min() < 2:
+        raise UndecidedError("a norm of one group has no spread between groups")
+    deviations = by_epoch.std(ddof=0)
+    if len(deviations) < 2:
+        raise UndecidedError("a training of one epoch has no first epoch to compare the last with")
+    return float(deviations.iloc[0]), float(deviations.iloc[-1])
+
+
+def _records(model: StoredModel, name: str) -> pd.DataFrame:
+    """Return what a training wrote down epoch by epoch: its "history" or its "scales"."""
+    path = model.folder / f"{name}.csv"
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UndecidedError(f"{name}.csv of {model.id} cannot be read ({type(error).__name__})") from error
+
+
+def _undecided(entry: Evidence, data: str, why: UndecidedError) -> Check:
+    reason = f"{why}{shortening([entry])}"
+    return Check(entry.benchmark, entry.preset, data, "", "both", None, "", (), reason)
+
+
+def _data_of(networks: Sequence[StoredModel]) -> str:
+    return ", ".join(sorted({(model.card["recipe"]["data"] or {}).get("name", "") for model in networks}))
+
+
+def _of_seeds(networks: Sequence[StoredModel]) -> str:
+    seeds = len({model.card["recipe"]["seed"] for model in networks})
+    return "from one seed" if seeds == 1 else f"from {seeds} seeds"
