@@ -20,6 +20,7 @@ from .console import print_json, say
 if TYPE_CHECKING:
     from robustbench_ln.models.convert import Conversion
     from robustbench_ln.models.sources import Source
+    from robustbench_ln.store.store import Store
 
 _NORMS = [name for name in NORMS if name != "none"]
 _EACH = "one number, or a comma list of one a channel"

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from robustbench_ln.experiments.verdicts import paper_values
 
 from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.experiments.state import progress_of
+from robustbench_ln.experiments.verdicts import paper_values
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 

@@ -59,7 +59,7 @@ class TrainSettings(Declaration):
             before it falls to nearly nothing; both along a cosine (Smith & Topin 2018, as in PyTorch).
         optimizer: "adam", or "sgd" with Nesterov's momentum.
         momentum: of "sgd".
-        weight_decay: on kernels of convolutions and dense layers alone, as PyTorch counts it: twice Keras' L2.
+        weight_decay: on kernels of convolutions and dense layers, as PyTorch counts it: twice Keras' L2.
         augment: random changes of each training image.
         noisy: noisy copies among the training images.
     """
@@ -69,7 +69,7 @@ class TrainSettings(Declaration):
     learning_rate: Annotated[Number, Field(gt=0)]
     decay: Annotated[Number, Field(gt=0, le=1)] = 1.0
     decay_every: PositiveInt = 1
-    milestones: dict[PositiveInt, Annotated[Number, Field(gt=0)]] = {}
+    milestones: dict[PositiveInt, Annotated[Number, Field(gt=0)]] = Field(default_factory=dict)
     one_cycle: Share | None = None
     optimizer: Literal["adam", "sgd"] = "adam"
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9

@@ -1,7 +1,7 @@
 """What has to be done for experiments: the networks that they share, and the sweeps over each.
 
-Work is ordered network by network, seed 0 of every norm first: a network is measured as soon as it is trained, so
-that a run that is cut off leaves whole networks behind.
+Work is ordered network by network, seed 0 of every norm first: a network is measured as soon as it is
+trained, so that a run that is cut off leaves whole networks behind.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def written(tmp_path):
 
 def refusal(path):
     with pytest.raises(LnbenchError) as caught:
-        load_declared(path).benchmarks
+        load_declared(path)
     return caught.value
 
 
@@ -246,7 +246,7 @@ def test_no_text_raises_anything_but_an_lnbench_error(tmp_path_factory, content)
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     try:
-        load_declared(path).benchmarks
+        load_declared(path)
     except LnbenchError as error:
         assert str(path) in error.message
 
