@@ -30,8 +30,8 @@ def list_(
     """List the items of the paper: what they show, their presets, and how far they are measured."""
     declared = load_declared(find_config(config))
     store = open_store(results)
-    models, table = store.models(), load_results(results)
-    states = {name: progress_of(declared, name, models, table, preset) for name in declared.experiments}
+    table = load_results(results)
+    states = {name: progress_of(declared, name, store, table, preset) for name in declared.experiments}
     if json:
         print_json(
             {

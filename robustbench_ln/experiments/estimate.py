@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from robustbench_ln.experiments.run import Resources, Todo
 from robustbench_ln.training.recipe import Recipe
 
-#: Images of a probe: enough for a step to be typical, few enough for a slow network.
-_IMAGES, _STEPS = 16, 3
+#: Pixels of a probe's images: enough for a step to be typical, few enough for a slow network.
+_PIXELS, _STEPS = 16 * 32 * 32, 3
 
 
 def estimate_seconds(todo: Sequence[Todo], resources: Resources) -> float:
@@ -44,7 +44,8 @@ def _probe(recipe: Recipe, resources: Resources) -> tuple[float, float]:
 
     device = choose_device(resources.device)
     groups = int(recipe.norm_options.get("groups", 1))
-    rows = -(-_IMAGES // groups) * groups
+    _, height, width = recipe.image_shape
+    rows = -(-max(_PIXELS // (height * width), 1) // groups) * groups
     with torch.random.fork_rng(devices=[]), torch_threads(resources.workers * resources.threads):
         network = build_network(
             recipe.network,

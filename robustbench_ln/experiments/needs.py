@@ -114,7 +114,7 @@ def _group_size(settings: Benchmark) -> int | None:
 
 def count_cells(needs: Sequence[Need]) -> int:
     """Return the number of different cells that sweeps ask for, over all training seeds."""
-    cells = set()
+    cells: set[tuple[object, ...]] = set()
     for need in needs:
         for norm, options in need.norms:
             groups = int(options.get("groups", 1))

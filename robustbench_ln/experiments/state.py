@@ -9,7 +9,7 @@ import pandas as pd
 from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.experiments.evidence import gather_evidence
 from robustbench_ln.experiments.needs import count_cells, needs_of
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.results import Results
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Progress:
 
 
 def progress_of(
-    declared: Declared, name: str, models: list[StoredModel], table: pd.DataFrame, preset: str | None = None
+    declared: Declared, name: str, results: Results, table: pd.DataFrame, preset: str | None = None
 ) -> list[Progress]:
     """Return how far an item is, one entry a benchmark.
 
     Args:
         declared: the file.
         name: the item.
-        models: all networks of a store.
-        table: its `load_results`.
+        results: the store, or packed results.
+        table: their `load_results`.
         preset: of this preset; None takes the fullest one that has a network.
     """
     experiment = declared.experiment(name)
@@ -53,5 +53,5 @@ def progress_of(
             len(one.cells),
             count_cells(needs_of(declared, experiment, one.benchmark, one.preset)),
         )
-        for one in gather_evidence(declared, experiment, models, table, preset)
+        for one in gather_evidence(declared, experiment, results, table, preset)
     ]

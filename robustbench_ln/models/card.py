@@ -18,7 +18,7 @@ from robustbench_ln.identity import content_hash
 from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel
-from robustbench_ln.training.loop import Epoch
+from robustbench_ln.training.state import Epoch
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,8 @@ class TrainingImages:
         if settings is None:
             raise LnbenchError("This recipe has no noisy copies.")
         positions = self._copied[copies.numpy()]
-        clean = (
-            self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy().astype(np.float32) / 255
-        )
+        pixels = self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy()
+        clean = pixels.astype(np.float32) / np.float32(255)
         noisy = NoiseSpec(settings.noise).corrupt(
             clean, canonical_sigma(Decimal(str(settings.sigma))), self._noise_seed, positions
         )
