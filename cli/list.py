@@ -65,9 +65,9 @@ def list_(
             }
         )
         return
-    items = Table(
-        "experiment", "in the paper", "title", "networks", "cells", "preset", box=None, pad_edge=False
-    )
+    items = Table(box=None, pad_edge=False)
+    for heading in ("experiment", "in the paper", "title", "networks", "cells", "preset"):
+        items.add_column(heading, no_wrap=heading != "title")
     for name, experiment in declared.experiments.items():
         items.add_row(
             name,

@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from robustbench_ln.benchmarks.experiment import Reading
+from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.data.decoded import default_data_dir
 from robustbench_ln.data.open import DATA_NAMES, check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
@@ -110,6 +111,12 @@ def data_sources(given: list[str] | None) -> dict[str, str]:
         check_spec(spec)
         sources[name] = spec
     return sources
+
+
+def experiment_names(given: list[str], declared: Declared) -> tuple[str, ...]:
+    """Return the experiments asked for, each once; "all" stands for every one that is not named before it."""
+    names = [name for text in given for name in (declared.experiments if text == "all" else (text,))]
+    return tuple(dict.fromkeys(names))
 
 
 DEFAULT_RESULTS = Path("results")

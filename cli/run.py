@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def run(
     experiments: Annotated[
         list[str],
-        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper, or all; see lnbench list."),
+        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper, see lnbench list; all for every item."),
     ],
     preset: options.Preset = "paper",
     reading: Annotated[
@@ -83,7 +83,7 @@ def run(
     Networks that several items show are trained once. Whatever is cut off goes on where it stopped.
     """
     declared = load_declared(find_config(config))
-    names = tuple(declared.experiments) if experiments == ["all"] else tuple(experiments)
+    names = options.experiment_names(experiments, declared)
     asked = Asked(
         names,
         preset,
