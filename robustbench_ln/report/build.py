@@ -63,7 +63,7 @@ def build_report(
     table = store.root / "results.csv"
     _check_cells(store)
     inputs = _digest(store, data_dir, title)
-    if table.is_file() and _digest_of(page) == inputs:
+    if table.is_file() and digest_of(page) == inputs:
         return Report(page, rebuilt=False)
 
     store.check_writable()
@@ -103,7 +103,7 @@ def _digest(store: Store, data_dir: Path, title: str) -> str:
     )
 
 
-def _digest_of(page: Path) -> str | None:
+def digest_of(page: Path) -> str | None:
     """Return the digest that an existing page carries."""
     if not page.is_file():
         return None
