@@ -7,13 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from robustbench_ln.report.paper.build import write_paper_page
 
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.work import Asked, plan_work
+from robustbench_ln.report.paper.build import write_paper_page
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.training.recipe import Recipe
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def run(
     experiments: Annotated[
         list[str],
-        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper, see lnbench list; all for every item."),
+        typer.Argument(
+            metavar="EXPERIMENT...", help="Items of the paper, see lnbench list; all for every item."
+        ),
     ],
     preset: options.Preset = "paper",
     reading: Annotated[

@@ -66,7 +66,12 @@ class Replication:
             ]
             outcomes = [verdict.outcome for verdict in self.verdicts(name)]
             counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
-            row = [experiment.paper, f"`{name}`", "; ".join(measured) or "not run here", counted or "no claim"]
+            row = [
+                experiment.paper,
+                f"`{name}`",
+                "; ".join(measured) or "not run here",
+                counted or "no claim",
+            ]
             rows.append(row)
         return _table(["in the paper", "experiment", "measured", "claims"], rows)
 
@@ -113,7 +118,9 @@ class Replication:
             for noise in sorted(differences, key=lambda noise: np.mean(differences[noise]))
         ]
         return (
-            "**Under which reading of the noise do the paper's numbers come back?** On MNIST, " + "; ".join(told) + "."
+            "**Under which reading of the noise do the paper's numbers come back?** On MNIST, "
+            + "; ".join(told)
+            + "."
         )
 
     def _controls(self) -> str:

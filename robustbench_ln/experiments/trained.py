@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from robustbench_ln.benchmarks.claims import Parameters, Spread, TrainingTime
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.checks import Check, UndecidedError, t_interval
 from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind, shortening
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
 from robustbench_ln.norms.registry import parse_norm, resolve_options
+from robustbench_ln.store.logs import read_log
 from robustbench_ln.store.results import Log, Results
 from robustbench_ln.store.store import StoredModel
 
@@ -167,14 +168,14 @@ def _spreads(results: Results, model: StoredModel, column: str) -> tuple[float, 
 
 
 def _records(results: Results, model: StoredModel, name: Log) -> pd.DataFrame:
-    """Return what a training wrote down epoch by epoch: its "history" or its "scales"."""
-    text = results.log(model.id, name)
-    if text is None:
-        raise UndecidedError(f"{name}.csv of {model.id} is not there")
+    """Return what a training wrote down epoch by epoch."""
     try:
-        return pd.read_csv(io.StringIO(text))
-    except ValueError as error:
-        raise UndecidedError(f"{name}.csv of {model.id} cannot be read ({type(error).__name__})") from error
+        log = read_log(results, model.id, name)
+    except LnbenchError as error:
+        raise UndecidedError(str(error).rstrip(".")) from error
+    if log is None:
+        raise UndecidedError(f"{name}.csv of {model.id} is not there")
+    return log
 
 
 def _undecided(entry: Evidence, data: str, why: UndecidedError) -> Check:

@@ -66,7 +66,7 @@ def build_report(
     table = store.table
     _check_cells(store)
     inputs = _digest(store, data_dir, title)
-    if (table is None or table.is_file()) and _digest_of(page) == inputs:
+    if (table is None or table.is_file()) and digest_of(page) == inputs:
         return Report(page, rebuilt=False)
 
     if table is not None:
@@ -107,7 +107,7 @@ def _digest(store: Results, data_dir: Path, title: str) -> str:
     )
 
 
-def _digest_of(page: Path) -> str | None:
+def digest_of(page: Path) -> str | None:
     """Return the digest that an existing page carries."""
     if not page.is_file():
         return None

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from robustbench_ln.modes import MODES
-from robustbench_ln.noise import find_noise
 from robustbench_ln.report.drawing import WIDTH, Styles, as_picture, figure_style, line_styles, shorten
-from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import percent, percent_range, sigma_text
+from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
+from robustbench_ln.report.formats import percent
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup
+from robustbench_ln.report.lines import (
+    add_legend,
+    by_sigma,
+    draw_chance,
+    draw_lines,
+    legend_rows,
+    sigma_meaning,
+)
 
 _COLUMNS = [
     "model", "data", "noise", "clip", "rescale", "space", "noise_seed", "mode", "coupled", "batch_size",
     "sigma", "images", "correct", "accuracy", "low", "high",
 ]  # fmt: skip
 _PANELS = 3
-#: Letters that an inch takes.
-_LETTERS = 12
 
 
 def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhibit:
@@ -40,14 +41,14 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
     # Several noises stand side by side.
     width = WIDTH if len(data.noises) == 1 else 5.0
     with figure_style():
-        height = 0.46 * width + 0.7 + 0.2 * _legend_rows(styles, width)
+        height = 0.46 * width + 0.7 + 0.2 * legend_rows(styles, width)
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
-        _draw_lines(axes, cells, "curve_label", styles)
-        _draw_chance(axes, data)
+        draw_lines(axes, cells, "curve_label", styles)
+        draw_chance(axes, 1 / len(data.classes))
         axes.set_title(f"accuracy under {noise.label}")
-        axes.set_xlabel(_sigma_meaning(noise, width))
-        _add_legend(figure, styles, width)
+        axes.set_xlabel(sigma_meaning(noise.spec.name, width))
+        add_legend(figure, styles, width)
         picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
     return Exhibit(
@@ -57,7 +58,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         f"Dashed: chance, {percent(1 / len(data.classes))}.",
         csv_uri(_plotted(cells, "curve_label")),
         csv_name("curves", data.label, noise.label),
-        [_by_sigma(f"Accuracy on {where}, with 95 % interval", cells, "curve_label", styles)],
+        [by_sigma(f"Accuracy on {where}, with 95 % interval", cells, "curve_label", styles.labels)],
     )
 
 
@@ -77,13 +78,13 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
     rows = -(-len(models) // columns)
     with figure_style():
         width = max(WIDTH * columns / _PANELS, 5.0)
-        height = 2.7 * rows + 0.9 + 0.2 * _legend_rows(styles, width)
+        height = 2.7 * rows + 0.9 + 0.2 * legend_rows(styles, width)
         figure = Figure(figsize=(width, height), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, model in zip(panels, models, strict=False):
             own = cells[cells["model_label"] == model]
-            _draw_lines(axes, own, "mode_label", styles)
-            _draw_chance(axes, data, named=axes in panels[columns - 1 :: columns])
+            draw_lines(axes, own, "mode_label", styles)
+            draw_chance(axes, 1 / len(data.classes), named=axes in panels[columns - 1 :: columns])
             axes.set_title(textwrap.fill(shorten(model, 90), 30))
             axes.set_xlabel("sigma")
         for position, axes in enumerate(panels):
@@ -92,7 +93,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
             lowest = position + columns >= len(models)
             axes.tick_params(labelbottom=lowest)
             axes.xaxis.label.set_visible(lowest)
-        _add_legend(figure, styles, width, title=_sigma_meaning(noise, width))
+        add_legend(figure, styles, width, title=sigma_meaning(noise.spec.name, width))
         picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
     tables = []
@@ -102,7 +103,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
         present = styles.only(list(own["mode_label"]))
         words.append(f"{model}: {_in_words(own, 'mode_label', present)}")
         caption = f"Accuracy of {model} on {where} by mode, with 95 % interval"
-        tables.append(_by_sigma(caption, own, "mode_label", present))
+        tables.append(by_sigma(caption, own, "mode_label", present.labels))
     return Exhibit(
         picture,
         f"Accuracy on {where} by sigma and test-time mode. {' '.join(words)}",
@@ -128,79 +129,6 @@ def mode_styles(data: DataGroup) -> Styles:
     return line_styles({label: families[label] for label in ordered}, MODES)
 
 
-def _draw_lines(axes: Axes, cells: pd.DataFrame, label: str, styles: Styles) -> None:
-    sns.lineplot(
-        cells,
-        x="sigma",
-        y="accuracy",
-        hue=label,
-        style=label,
-        hue_order=styles.labels,
-        style_order=styles.labels,
-        palette=dict(styles.colours),
-        markers=dict(styles.markers),
-        dashes=dict(styles.dashes),
-        estimator=None,
-        legend=False,
-        ax=axes,
-        clip_on=False,
-        zorder=3,
-    )
-    for name, curve in cells.groupby(label, sort=False):
-        band = curve.sort_values("sigma")
-        if len(band) > 1:
-            axes.fill_between(
-                band["sigma"], band["low"], band["high"], color=styles.colours[name], alpha=0.14, linewidth=0
-            )
-        else:
-            axes.vlines(band["sigma"], band["low"], band["high"], color=styles.colours[name], linewidth=1)
-    if cells["sigma"].nunique() == 1:
-        only = cells["sigma"].iloc[0]
-        axes.set_xlim(only - 0.5, only + 0.5)
-        axes.set_xticks([only])
-    axes.set_ylim(0, 1)
-    axes.set_ylabel("")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-
-
-def _draw_chance(axes: Axes, data: DataGroup, *, named: bool = True) -> None:
-    chance = 1 / len(data.classes)
-    axes.axhline(chance, color="#5b5853", linewidth=0.9, dashes=(4, 3), zorder=2)
-    if named:
-        axes.annotate(
-            f"chance\n{100 * chance:.3g} %",
-            (1.01, chance),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8.5,
-            color="#5b5853",
-        )
-
-
-def _add_legend(figure: Figure, styles: Styles, width: float, title: str | None = None) -> None:
-    figure.legend(
-        handles=styles.handles(),
-        loc="outside lower left",
-        ncols=_legend_columns(styles, width),
-        title=title,
-        title_fontsize=9.5,
-        alignment="left",
-    )
-
-
-def _legend_columns(styles: Styles, width: float) -> int:
-    longest = max(min(len(label), 48) for label in styles.labels)
-    return max(min(len(styles.labels), int(_LETTERS * width) // (longest + 8)), 1)
-
-
-def _legend_rows(styles: Styles, width: float) -> int:
-    return -(-len(styles.labels) // _legend_columns(styles, width))
-
-
-def _sigma_meaning(noise: NoiseGroup, width: float) -> str:
-    return textwrap.fill(f"sigma: {find_noise(noise.spec.name).sigma}", int(_LETTERS * width) - 8)
-
-
 def _in_words(cells: pd.DataFrame, label: str, styles: Styles) -> str:
     sentences = []
     for name in styles.labels:
@@ -214,15 +142,3 @@ def _in_words(cells: pd.DataFrame, label: str, styles: Styles) -> str:
 
 def _plotted(cells: pd.DataFrame, label: str) -> pd.DataFrame:
     return cells[[label, *_COLUMNS]].rename(columns={label: "line"})
-
-
-def _by_sigma(caption: str, cells: pd.DataFrame, label: str, styles: Styles) -> Table:
-    texts = {
-        (row.sigma, getattr(row, label)): f"{percent(row.accuracy)} ({percent_range(row.low, row.high)})"
-        for row in cells.itertuples()
-    }
-    sigmas: Sequence[float] = sorted(cells["sigma"].unique())
-    rows = [
-        [sigma_text(sigma), *(texts.get((sigma, name), "") for name in styles.labels)] for sigma in sigmas
-    ]
-    return Table(caption, ["sigma", *styles.labels], rows)

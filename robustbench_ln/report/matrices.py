@@ -37,7 +37,7 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
     table = _tidy(cells, matrices, data.classes)
     return Exhibit(
         draw_matrices(
-            [_shares(matrix) for matrix in matrices], [f"sigma {sigma}" for sigma in sigmas], data.classes
+            [shares_of(matrix) for matrix in matrices], [f"sigma {sigma}" for sigma in sigmas], data.classes
         ),
         f"Confusion matrices of {where}. {_in_words(cells, matrices, data.classes)}",
         f"{curve}, mode {cells['mode'].iloc[0]}: share of each true class (row) by predicted class (column), "
@@ -74,7 +74,7 @@ def _confusion(store: Results, cell: str, classes: int) -> Matrix:
     return confusion
 
 
-def _shares(matrix: Matrix) -> npt.NDArray[np.float64]:
+def shares_of(matrix: Matrix) -> npt.NDArray[np.float64]:
     """Return the share of each true class; NaN for a class without images."""
     totals = matrix.sum(1, keepdims=True)
     shares = np.full(matrix.shape, np.nan)

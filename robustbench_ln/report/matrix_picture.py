@@ -49,18 +49,19 @@ def draw_matrices(
     across = side * canvas.shape[1] / count
     with figure_style():
         figure, axes = framed_axes(across, side, left=left, right=_RIGHT, top=_TOP, bottom=bottom)
-        _show(axes, canvas)
+        show_shares(axes, canvas)
         axes.set(xticks=[], yticks=[], xlabel="predicted class", ylabel="true class")
         axes.xaxis.labelpad, axes.yaxis.labelpad = 72 * (bottom - 0.3), 72 * (left - 0.25)
         for start, title in zip(starts, titles, strict=True):
             above = (start + (count - 1) / 2, -0.5)
             axes.annotate(title, above, (0, 6), textcoords="offset points", ha="center")
         _name_classes(axes, names, starts, pad=0.06 * count / side, turned=turned)
-        _draw_scale(axes.inset_axes((1 + 0.2 / across, 0, 0.12 / across, 1)))
+        draw_scale(axes.inset_axes((1 + 0.2 / across, 0, 0.12 / across, 1)))
         return as_picture(figure)
 
 
-def _show(axes: Axes, canvas: npt.NDArray[np.float64], **how: Any) -> None:
+def show_shares(axes: Axes, canvas: npt.NDArray[np.float64], **how: Any) -> None:
+    """Show shares in [0, 1] in the colours of all matrices; NaN stays white."""
     # Without interpolation the picture is stored as it is.
     axes.imshow(canvas, cmap=_COLOURS, vmin=0, vmax=1, interpolation="none", **how)
 
@@ -77,10 +78,11 @@ def _name_classes(axes: Axes, names: list[str], starts: list[int], *, pad: float
             axes.text(start + place, len(names) - 0.5 + pad, name, fontsize=size, **below)
 
 
-def _draw_scale(axes: Axes) -> None:
+def draw_scale(axes: Axes) -> None:
+    """Draw the scale of the colours into axes of its own."""
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    _show(axes, np.linspace(1, 0, 101)[:, None], aspect="auto", extent=(0, 1, 0, 1))
+    show_shares(axes, np.linspace(1, 0, 101)[:, None], aspect="auto", extent=(0, 1, 0, 1))
     axes.set_xticks([])
     axes.yaxis.tick_right()
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))

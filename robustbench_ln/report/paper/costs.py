@@ -1,0 +1,175 @@
+"""Parameters, and seconds of an epoch, with each norm: the paper's Table 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from robustbench_ln.benchmarks.claims import Parameters, TrainingTime
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.needs import fits
+from robustbench_ln.norms.registry import NORMS, parse_norm
+from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
+from robustbench_ln.report.formats import number
+from robustbench_ln.report.labels import norm_label
+from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet
+from robustbench_ln.store.logs import read_log
+from robustbench_ln.store.results import Results
+from robustbench_ln.store.store import StoredModel
+
+
+def draw_costs(item: Item, room: Room) -> Drawn:
+    """Make the table of an item whose form is "costs"."""
+    drawn = Drawn()
+    rows = [row for entry in item.evidence for row in _rows(item, entry, drawn.remarks)]
+    drawn.remarks += [
+        f"No network of {entry.benchmark} is trained yet."
+        for entry in item.evidence
+        if rows and not entry.models
+    ]
+    if not rows:
+        return drawn
+    table = pd.DataFrame(rows)
+    columns = [
+        "benchmark", "norm", "parameters, paper", "parameters, ours", "difference", "seconds an epoch",
+        "of BatchNorm's", "of BatchNorm's, paper", "networks", "trained on",
+    ]  # fmt: skip
+    texts = [
+        [
+            str(row["benchmark"]),
+            str(row["norm"]),
+            number(row["parameters_paper"]),
+            number(row["parameters"]),
+            _signed(row["parameters"], row["parameters_paper"]),
+            _decimals(row["seconds"]),
+            _decimals(row["ratio"]),
+            _decimals(row["ratio_paper"]),
+            str(row["networks"]),
+            str(row["devices"]),
+        ]
+        for row in rows
+    ]
+    caption = (
+        f"{item.experiment.paper}. {item.experiment.title}. Parameters as Keras counts them, running statistics "
+        "included. Seconds: median over epochs after the first, without preparing batches where that was timed."
+    )
+    drawn.sheets.append(Sheet(Table(caption, columns, texts, heads=2), csv_uri(table), csv_name(item.name)))
+    devices = {device for row in rows for device in str(row["devices"]).split("; ")}
+    if len(devices) > 1:
+        drawn.remarks.append("Networks were trained on different devices: their seconds do not compare.")
+    return drawn
+
+
+def epoch_seconds(history: pd.DataFrame) -> float:
+    """Return the median seconds of an epoch after the first, without preparing batches where it was timed."""
+    seconds = history["seconds"].to_numpy(dtype=np.float64)
+    if "loading_seconds" in history:
+        seconds = seconds - history["loading_seconds"].fillna(0).to_numpy(dtype=np.float64)
+    warm = seconds[1:]
+    return float(np.median(warm)) if len(warm) else float("nan")
+
+
+def _rows(item: Item, entry: Evidence, remarks: list[str]) -> list[dict[str, Any]]:
+    by_norm: dict[str, list[StoredModel]] = {}
+    for model in sorted(entry.models, key=_place):
+        recipe = model.card["recipe"]
+        by_norm.setdefault(norm_label(recipe["norm"], recipe["norm_options"]), []).append(model)
+    rows: list[dict[str, Any]] = []
+    for label, models in by_norm.items():
+        recipe = models[0].card["recipe"]
+        norm = recipe["norm"], recipe["norm_options"]
+        seconds = [
+            found for model in models if (found := _seconds(entry.results, model, remarks)) is not None
+        ]
+        devices = {_device(model) for model in models}
+        rows.append(
+            {
+                "benchmark": entry.benchmark,
+                "norm": label,
+                "parameters": _parameters(recipe),
+                "parameters_paper": _paper_parameters(item, entry, norm),
+                "seconds": float(np.mean(seconds)) if seconds else None,
+                "ratio_paper": _paper_ratio(item, entry, norm),
+                "networks": len(models),
+                "devices": "; ".join(sorted(devices)),
+                "plain": recipe["norm"] == "batchnorm",
+            }
+        )
+    plain = next((row["seconds"] for row in rows if row["plain"]), None)
+    for row in rows:
+        del row["plain"]
+        row["ratio"] = row["seconds"] / plain if plain and row["seconds"] else None
+    return rows
+
+
+def _place(model: StoredModel) -> tuple[int, int, int]:
+    recipe = model.card["recipe"]
+    return list(NORMS).index(recipe["norm"]), recipe["norm_options"].get("groups", 0), recipe["seed"]
+
+
+def _parameters(recipe: dict[str, Any]) -> int:
+    """Return the number of parameters as Keras counts, from a network without values."""
+    import torch
+
+    from robustbench_ln.models.parameters import count_parameters
+    from robustbench_ln.models.registry import build_network
+
+    with torch.device("meta"):
+        network = build_network(
+            recipe["network"],
+            image_shape=tuple(recipe["image_shape"]),
+            num_classes=recipe["classes"],
+            norm=recipe["norm"],
+            norm_options=recipe["norm_options"],
+        )
+    return count_parameters(network).total
+
+
+def _seconds(results: Results, model: StoredModel, remarks: list[str]) -> float | None:
+    try:
+        history = read_log(results, model.id, "history")
+    except LnbenchError as error:
+        remarks.append(str(error))
+        return None
+    seconds = float("nan") if history is None else epoch_seconds(history)
+    return None if np.isnan(seconds) else seconds
+
+
+def _device(model: StoredModel) -> str:
+    how = model.card.get("how") or {}
+    return str(how.get("device") or "cpu")
+
+
+def _paper_parameters(item: Item, entry: Evidence, norm: tuple[str, dict[str, Any]]) -> int | None:
+    for claim in item.experiment.claims:
+        if (
+            isinstance(claim, Parameters)
+            and claim.benchmark == entry.benchmark
+            and fits(norm, parse_norm(claim.norm))
+        ):
+            return claim.paper
+    return None
+
+
+def _paper_ratio(item: Item, entry: Evidence, norm: tuple[str, dict[str, Any]]) -> float | None:
+    for claim in item.experiment.claims:
+        if (
+            isinstance(claim, TrainingTime)
+            and claim.benchmark == entry.benchmark
+            and fits(norm, parse_norm(claim.of))
+        ):
+            return claim.paper
+    return 1.0 if norm[0] == "batchnorm" else None
+
+
+def _signed(ours: int, paper: int | None) -> str:
+    if paper is None:
+        return ""
+    return "exact" if ours == paper else f"{ours - paper:+,}"
+
+
+def _decimals(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.2f}"

@@ -1,0 +1,298 @@
+"""Accuracy against sigma, a panel for each noise and reading: the paper's Fig 4, 7, 8, 9 and 14."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+
+from robustbench_ln.benchmarks.claims import Value
+from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.needs import fits
+from robustbench_ln.modes import MODES
+from robustbench_ln.noise import NoiseSpec, parse_sigmas
+from robustbench_ln.norms.registry import NORMS, find_norm, parse_norm
+from robustbench_ln.report.drawing import Styles, as_picture, figure_style, line_styles
+from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
+from robustbench_ln.report.formats import listed, percent, sigma_text
+from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma_meaning
+from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
+from robustbench_ln.report.paper.panels import Panels, make_panels, room_for
+from robustbench_ln.report.paper.pictures import RANGE_IMAGES, find_images
+from robustbench_ln.report.paper.points import interval_sentence, points_of
+from robustbench_ln.report.paper.strip import STRIP, draw_strip, widen_axis
+
+#: Lines of more points carry markers at some of them.
+_MARKED = 12
+_TITLE = 0.3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one panel shows.
+
+    Attributes:
+        title: above it.
+        evidence: of its benchmark.
+        points: of its lines.
+        paper: columns `sigma`, `accuracy` and the label's: the numbers that the paper prints.
+        data: its test images, None where they are not on this machine.
+    """
+
+    title: str
+    evidence: Evidence
+    points: pd.DataFrame
+    paper: pd.DataFrame
+    data: DataSet | None
+
+    @property
+    def noise(self) -> NoiseSpec:
+        """Its noise."""
+        row = self.points.iloc[0]
+        return NoiseSpec(row["noise"], False, bool(row["rescale"]), row["space"])
+
+    @property
+    def sigmas(self) -> list[float]:
+        """All sigmas of its axis, ascending."""
+        return sorted({*self.points["sigma"], *self.paper["sigma"]})
+
+
+def draw_curves(item: Item, room: Room) -> Drawn:
+    """Draw an item whose form is "curves".
+
+    Of several norms the first figure shows each in its home mode, as the paper does, and a second one every
+    test-time mode. Of one norm the modes are what the paper shows.
+    """
+    drawn = Drawn(remarks=unmeasured(item))
+    tables = [(entry, points_of(entry)) for entry in item.evidence]
+    norms = {norm for _, points in tables for norm in points["norm"]}
+    one_norm = item.experiment.norms is not None and len(norms) == 1
+    label = "mode_label" if one_norm else "norm_label"
+    panels = []
+    for entry, points in tables:
+        shown = points if one_norm else points[points["home"]]
+        data = find_images(entry, room.data_dir)
+        for pair in readings_of(shown):
+            own = shown[(shown["noise_text"] == pair[0]) & (shown["reading"] == pair[1])]
+            named = noise_name(*pair)
+            title = f"{entry.benchmark}: {named}" if item.several else named
+            panels.append(Panel(title, entry, own, _printed(item, entry, own, label), data))
+    if panels:
+        drawn.exhibits.append(_paper_figure(item, panels, label))
+    if not one_norm:
+        drawn.exhibits.extend(
+            _all_modes(item, entry, points) for entry, points in tables if _has_more(points)
+        )
+    return drawn
+
+
+def styles_of(points: pd.DataFrame, label: str) -> Styles:
+    """Return the styles of norms or modes; each has its colour throughout the page."""
+    family, order = ("mode", list(MODES)) if label == "mode_label" else ("norm", list(NORMS))
+    return line_styles(dict(zip(points[label], points[family], strict=True)), order)
+
+
+def paper_handle() -> Line2D:
+    """Return the entry of a legend for the numbers that the paper prints."""
+    return Line2D(
+        [], [], linestyle="", marker="o", markersize=8, mfc="none", mec="#26241f", mew=1.4, label="paper"
+    )
+
+
+def _printed(item: Item, entry: Evidence, points: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return the numbers that the paper prints for the lines of a panel."""
+    rows = []
+    for claim in item.experiment.claims:
+        if not isinstance(claim, Value):
+            continue
+        of = claim.of
+        lines = points.drop_duplicates(label)
+        norm = parse_norm(of.norm)
+        mode = of.mode or find_norm(norm[0]).home_mode
+        for line in lines.itertuples():
+            groups = {} if pd.isna(line.groups) else {"groups": int(line.groups)}
+            if (
+                of.noise == line.kind
+                and of.benchmark in (None, entry.benchmark)
+                and fits((line.norm, groups), norm)
+                and (mode, of.small_sets) == (line.mode, line.small_sets)
+            ):
+                rows += [
+                    {label: getattr(line, label), "sigma": float(sigma), "accuracy": claim.paper / 100}
+                    for sigma in parse_sigmas(str(claim.sigma))
+                ]
+    return pd.DataFrame(rows, columns=[label, "sigma", "accuracy"])
+
+
+def _paper_figure(item: Item, panels: Sequence[Panel], label: str) -> Exhibit:
+    everything = pd.concat([panel.points for panel in panels], ignore_index=True)
+    styles = styles_of(everything, label)
+    printed = any(len(panel.paper) for panel in panels)
+    more: list[Artist] = [paper_handle()] if printed else []
+    columns = min(2, len(panels))
+    strip = STRIP if any(panel.data is not None for panel in panels) else 0.0
+    with figure_style():
+        width = 3.0 if columns == 2 else 6.2
+        meanings = [sigma_meaning(panel.noise.name, width) for panel in panels]
+        grid = make_panels(
+            len(panels),
+            columns,
+            height=2.1 if columns == 2 else 2.9,
+            above=_TITLE + strip,
+            below=0.4 + max(map(room_for, meanings)),
+            legend=styles,
+            more=more,
+        )
+        for position, (panel, meaning) in enumerate(zip(panels, meanings, strict=True)):
+            _draw_panel(grid, position, panel, label, styles, strip)
+            grid.axes[position].set_xlabel(meaning)
+        picture = as_picture(grid.figure)
+    return Exhibit(
+        picture,
+        f"Accuracy by sigma. {_in_words(panels, label)}",
+        _caption(item, panels, everything, printed=printed, strip=bool(strip)),
+        csv_uri(_plotted(panels, label)),
+        csv_name(item.name, "accuracy"),
+        [
+            by_sigma(f"Accuracy under {panel.title}, with 95 % interval", panel.points, label, own.labels)
+            for panel in panels
+            for own in [styles.only(list(panel.points[label]))]
+        ],
+    )
+
+
+def _draw_panel(grid: Panels, position: int, panel: Panel, label: str, styles: Styles, strip: float) -> None:
+    axes = grid.axes[position]
+    own = styles.only(list(panel.points[label]))
+    sigmas = panel.sigmas
+    draw_lines(axes, panel.points, label, own, markevery=-(-len(sigmas) // _MARKED))
+    for row in panel.paper.to_dict("records"):
+        axes.plot(
+            row["sigma"],
+            row["accuracy"],
+            marker=styles.markers[row[label]],
+            markersize=9,
+            mfc="none",
+            mec=styles.colours[row[label]],
+            mew=1.5,
+            clip_on=False,
+            zorder=4,
+        )
+    draw_chance(axes, 1 / int(panel.points["classes"].iloc[0]), named=grid.last_of_row(position))
+    if not grid.first_of_row(position):
+        axes.tick_params(labelleft=False)
+    axes.set_title(panel.title, pad=6 + 72 * strip)
+    widen_axis(axes, sigmas, grid.width)
+    if panel.data is not None:
+        draw_strip(axes, sigmas, (grid.width, grid.height), panel.data, panel.noise, panel.evidence.settings)
+
+
+def _has_more(points: pd.DataFrame) -> bool:
+    return not points.empty and not points["home"].all()
+
+
+def _all_modes(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
+    """Draw every mode of a benchmark's networks: a row for each noise and reading, a column a norm."""
+    styles = styles_of(points, "mode_label")
+    names = list(dict.fromkeys(points["norm_label"]))
+    pairs = readings_of(points)
+    with figure_style():
+        grid = make_panels(
+            len(names) * len(pairs), len(names), height=1.5, above=0.45, below=0.35, legend=styles
+        )
+        for position, axes in enumerate(grid.axes):
+            pair, name = pairs[position // len(names)], names[position % len(names)]
+            own = points[_is(points, pair) & (points["norm_label"] == name)]
+            axes.set_title(f"{name}\n{pair[0]} ({pair[1]})", fontsize=8.5)
+            if own.empty:
+                axes.set_axis_off()
+                continue
+            every = -(-own["sigma"].nunique() // _MARKED)
+            draw_lines(axes, own, "mode_label", styles.only(list(own["mode_label"])), markevery=every)
+            axes.set_xlabel("sigma" if position >= len(names) * (len(pairs) - 1) else "")
+            draw_chance(axes, 1 / int(own["classes"].iloc[0]), named=grid.last_of_row(position))
+            if not grid.first_of_row(position):
+                axes.tick_params(labelleft=False)
+        picture = as_picture(grid.figure)
+    tables, words = [], []
+    for pair in pairs:
+        for name in names:
+            own = points[_is(points, pair) & (points["norm_label"] == name)]
+            if own.empty:
+                continue
+            present = styles.only(list(own["mode_label"]))
+            caption = f"Accuracy of {name} under {noise_name(*pair)} by mode, with 95 % interval"
+            tables.append(by_sigma(caption, own, "mode_label", present.labels))
+            words.append(f"{name} under {noise_name(*pair)}: {_lines_in_words(own, 'mode_label')}")
+    where = f" on {entry.benchmark}" if item.several else ""
+    return Exhibit(
+        picture,
+        f"Accuracy by sigma and test-time mode{where}. {' '.join(words)}",
+        f"Not in the paper: the same networks{where} in every test-time mode, a column a norm. "
+        f"{interval_sentence(points)}",
+        csv_uri(points),
+        csv_name(item.name, entry.benchmark, "modes"),
+        tables,
+    )
+
+
+def _is(points: pd.DataFrame, pair: tuple[str, str]) -> pd.Series:
+    return (points["noise_text"] == pair[0]) & (points["reading"] == pair[1])
+
+
+def _caption(item: Item, panels: Sequence[Panel], points: pd.DataFrame, *, printed: bool, strip: bool) -> str:
+    modes = "A panel for each noise."
+    if points["home"].all():
+        modes = "Each norm in its home mode, a panel for each noise."
+    sentences = [f"{item.experiment.paper}. {modes}", interval_sentence(points)]
+    if printed:
+        sentences.append(
+            "Open markers: the numbers that the paper prints; it does not say for which reading."
+        )
+    absent = sorted({panel.evidence.benchmark for panel in panels if panel.data is None})
+    if strip:
+        sentences.append("Above: one test image at sigmas of the axis, shown clipped to [0, 1].")
+        if any(panel.noise.rescale for panel in panels if panel.data is not None):
+            sentences.append(
+                f"Where noise is rescaled, the strip takes its range over {RANGE_IMAGES} images."
+            )
+    if absent:
+        sentences.append(f"The images of {listed(absent)} are not on this machine.")
+    return " ".join(sentences)
+
+
+def _plotted(panels: Sequence[Panel], label: str) -> pd.DataFrame:
+    ours = [panel.points.assign(line=panel.points[label], source="ours") for panel in panels]
+    papers = [
+        panel.paper.rename(columns={label: "line"}).assign(
+            source="paper",
+            benchmark=panel.evidence.benchmark,
+            noise_text=panel.points["noise_text"].iloc[0],
+            reading=panel.points["reading"].iloc[0],
+        )
+        for panel in panels
+        if len(panel.paper)
+    ]
+    columns = [
+        "source", "line", "benchmark", "preset", "data", "noise_text", "reading", "norm", "groups", "mode",
+        "small_sets", "sigma", "accuracy", "low", "high", "networks", "images",
+    ]  # fmt: skip
+    return pd.concat([table.reindex(columns=columns).astype(object) for table in [*ours, *papers]])
+
+
+def _in_words(panels: Sequence[Panel], label: str) -> str:
+    return " ".join(f"Under {panel.title}: {_lines_in_words(panel.points, label)}" for panel in panels)
+
+
+def _lines_in_words(points: pd.DataFrame, label: str) -> str:
+    sentences = []
+    for name, line in points.groupby(label, sort=False):
+        first, last = line.iloc[0], line.iloc[-1]
+        start = f"{name} has {percent(first['accuracy'])} at sigma {sigma_text(first['sigma'])}"
+        end = f" and {percent(last['accuracy'])} at sigma {sigma_text(last['sigma'])}"
+        sentences.append(f"{start}{end if len(line) > 1 else ''}.")
+    return " ".join(sentences)

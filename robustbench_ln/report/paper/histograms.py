@@ -1,0 +1,199 @@
+"""Histograms of one image's channels under growing noise: the paper's Fig 1, 12 and 13."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from robustbench_ln.benchmarks.experiment import Sweep
+from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.needs import spread
+from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.noise.draws import FloatArray
+from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style
+from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
+from robustbench_ln.report.formats import listed, percent
+from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name
+from robustbench_ln.report.paper.pictures import RANGE_IMAGES, as_tile, find_images, noisy_images
+from robustbench_ln.report.paper.strip import strip_image
+
+_BINS = 96
+#: Share of all values that the axis of a row leaves out on either side.
+_TAIL = 0.01
+_COLUMNS = 5
+_COLOURS = {3: {"red": "#b3261e", "green": "#1b7a3d", "blue": "#1f5fae"}, 1: {"grey": "#26241f"}}
+_DASHES = ("-", (0, (5, 1.4)), (0, (1.5, 1)))
+#: Inches.
+_LEFT, _RIGHT, _GAP = 0.5, 0.1, 0.16
+_IMAGE, _HEIGHT, _TITLE, _BELOW = 0.85, 1.0, 0.55, 0.45
+
+
+def draw_histograms(item: Item, room: Room) -> Drawn:
+    """Draw an item whose form is "histograms": a row for each noise, a column a sigma; no network is needed."""
+    drawn = Drawn()
+    for entry in item.evidence:
+        data = find_images(entry, room.data_dir)
+        if data is None:
+            drawn.remarks.append(f"The images of {entry.benchmark} are not on this machine.")
+        else:
+            drawn.exhibits.append(_figure(item, entry, data, room))
+    return drawn
+
+
+def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
+    index = strip_image(data)
+    label = data.info.classes[int(data.arrays("test").labels[index[0]])]
+    rows = []
+    for sweep in item.experiment.sweeps:
+        noise = NoiseSpec(sweep.noise, False, sweep.rescale, sweep.space)
+        sigmas = spread(room.declared.sigmas(sweep.sigma), _COLUMNS)
+        images = [noisy_images(data, noise, sigma, index, entry.settings)[0] for sigma in sigmas]
+        rows.append((sweep, sigmas, images))
+    parts = [_histograms(sweep, sigmas, images) for sweep, sigmas, images in rows]
+    columns = max(len(sigmas) for _, sigmas, _ in rows)
+    pitch = _TITLE + _IMAGE + _HEIGHT + _BELOW
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, pitch * len(rows)))
+        for place, ((sweep, sigmas, images), part) in enumerate(zip(rows, parts, strict=True)):
+            _draw_row(figure, place, pitch, columns, (sweep, sigmas, images), part)
+        picture = as_picture(figure)
+    table = pd.concat(parts, ignore_index=True)
+    rescaled = any(sweep.rescale for sweep in item.experiment.sweeps)
+    colours = listed([*_COLOURS[data.info.shape[0]]])
+    return Exhibit(
+        picture,
+        f"Histograms of {colours} of one test image of {data.info.name}, a {label}, under "
+        f"{listed([_name(sweep) for sweep, _, _ in rows])}. {_in_words(rows)}",
+        f"{item.experiment.paper}. Histograms of {colours} of one test image of {data.info.name}, with the "
+        "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of a row "
+        "are the same; a bar that leaves them is cut and told in per cent."
+        + (f" A rescaling takes its range over {RANGE_IMAGES} images." if rescaled else ""),
+        csv_uri(table),
+        csv_name(item.name, entry.benchmark, "histograms"),
+        [_table(sweep, sigmas, images) for sweep, sigmas, images in rows],
+    )
+
+
+def _name(sweep: Sweep) -> str:
+    options = [sweep.noise, "rescaled" if sweep.rescale else ""]
+    return noise_name(" ".join(filter(None, options)), sweep.reading or "both")
+
+
+def _histograms(sweep: Sweep, sigmas: tuple[str, ...], images: list[FloatArray]) -> pd.DataFrame:
+    """Return the share of each channel's values in bins that all sigmas of a row share."""
+    low = min(0.0, *(float(np.quantile(image, _TAIL)) for image in images))
+    high = max(1.0, *(float(np.quantile(image, 1 - _TAIL)) for image in images))
+    step = (high - low) / _BINS
+    # Half a bin on either side, so that 0 and 1 are inside a bin.
+    edges = np.linspace(low - step / 2, high + step / 2, _BINS + 2)
+    parts = []
+    for sigma, image in zip(sigmas, images, strict=True):
+        for name, channel in zip(_COLOURS[len(image)], image, strict=True):
+            counts, _ = np.histogram(channel, edges)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "noise": sweep.noise,
+                        "reading": sweep.reading or "both",
+                        "sigma": sigma,
+                        "channel": name,
+                        "from": edges[:-1],
+                        "to": edges[1:],
+                        "share": counts / channel.size,
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _draw_row(
+    figure: Figure,
+    place: int,
+    pitch: float,
+    columns: int,
+    row: tuple[Sweep, tuple[str, ...], list[FloatArray]],
+    shares: pd.DataFrame,
+) -> None:
+    sweep, sigmas, images = row
+    across, down = figure.get_size_inches()
+    width = (across - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
+    top = down - place * pitch
+    figure.text(0.1 / across, (top - 0.08) / down, _name(sweep), va="top", fontsize=10)
+    clean = shares[shares["sigma"] == sigmas[0]]["share"].max()
+    for column, (sigma, image) in enumerate(zip(sigmas, images, strict=True)):
+        left = _LEFT + column * (width + _GAP)
+        size = min(_IMAGE, width)
+        box = (left + (width - size) / 2, top - _TITLE - _IMAGE, size, _IMAGE)
+        picture = figure.add_axes(tuple(_shares_of(box, across, down)))
+        picture.set_axis_off()
+        picture.imshow(as_tile(image, 96), interpolation="none")
+        picture.set_title(f"sigma {sigma}", fontsize=9, loc="center", pad=3)
+        box = (left, top - _TITLE - _IMAGE - 0.08 - _HEIGHT + 0.08, width, _HEIGHT - 0.08)
+        axes = figure.add_axes(tuple(_shares_of(box, across, down)))
+        _draw_histogram(axes, shares[shares["sigma"] == sigma], 1.15 * float(clean), len(image))
+        axes.tick_params(labelleft=column == 0)
+        if column == 0:
+            axes.set_ylabel("share of pixels", fontsize=8)
+
+
+def _shares_of(box: tuple[float, ...], across: float, down: float) -> npt.NDArray[np.float64]:
+    return np.array(box) / (across, down, across, down)
+
+
+def _draw_histogram(axes: Axes, shares: pd.DataFrame, most: float, channels: int) -> None:
+    cut = []
+    for (name, colour), dash in zip(_COLOURS[channels].items(), _DASHES, strict=False):
+        own = shares[shares["channel"] == name]
+        edges = np.append(own["from"], own["to"].iloc[-1])
+        heights = own["share"].to_numpy()
+        axes.stairs(np.minimum(heights, most), edges, color=colour, linewidth=1.0, linestyle=dash)
+        axes.stairs(np.minimum(heights, most), edges, color=colour, fill=True, alpha=0.12, linewidth=0)
+        cut += [(share, place) for share, place in zip(heights, own["from"], strict=True) if share > most]
+    for edge in (0, 1):
+        axes.axvline(edge, color="#5b5853", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    if cut:
+        share, place = max(cut)
+        low, high = axes.get_xlim()
+        side = "left" if place < (low + high) / 2 else "right"
+        axes.annotate(
+            f"{100 * share:.0f} %",
+            (place, most),
+            (5 if side == "left" else -5, -2),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            fontsize=8,
+        )
+    axes.set_ylim(0, most)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+    axes.tick_params(labelsize=8)
+
+
+def _table(sweep: Sweep, sigmas: tuple[str, ...], images: list[FloatArray]) -> Table:
+    rows = [
+        [
+            name,
+            sigma,
+            *(f"{number:.3f}" for number in (channel.mean(), channel.std(), channel.min(), channel.max())),
+            percent(float(((channel < 0) | (channel > 1)).mean())),
+        ]
+        for sigma, image in zip(sigmas, images, strict=True)
+        for name, channel in zip(_COLOURS[len(image)], image, strict=True)
+    ]
+    columns = ["channel", "sigma", "mean", "deviation", "minimum", "maximum", "outside [0, 1]"]
+    return Table(f"Values of the image under {_name(sweep)}", columns, rows, heads=2)
+
+
+def _in_words(rows: list[tuple[Sweep, tuple[str, ...], list[FloatArray]]]) -> str:
+    return " ".join(
+        f"Under {_name(sweep)} the values' deviation goes from {images[0].std():.2f} at sigma {sigmas[0]} to "
+        f"{images[-1].std():.2f} at sigma {sigmas[-1]}."
+        for sweep, sigmas, images in rows
+    )

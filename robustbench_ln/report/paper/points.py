@@ -1,0 +1,127 @@
+"""Points of curves: the cells of one benchmark, averaged over training seeds, with their interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.modes import MODES
+from robustbench_ln.norms.registry import NORMS, find_norm
+from robustbench_ln.report.labels import norm_label
+
+#: What names a line within a benchmark.
+_LINE = ["noise_text", "reading", "kind", "noise", "rescale", "space", "norm", "groups", "mode", "small_sets"]
+COLUMNS = [
+    "benchmark", "preset", "data", "kind", "noise_text", "reading", "noise", "rescale", "space", "norm",
+    "groups", "norm_label", "mode", "small_sets", "mode_label", "home", "sigma", "accuracy", "low", "high",
+    "networks", "images", "classes", "checksum",
+]  # fmt: skip
+_NUMBERS = ("sigma", "accuracy", "low", "high")
+
+
+def points_of(evidence: Evidence) -> pd.DataFrame:
+    """Return a row for each point of each line, in the order of sweeps, norms, modes and sigmas.
+
+    Returns:
+        The columns of `COLUMNS`. `accuracy` is the mean over `networks` trained with different seeds; `low`
+        and `high` are its 95 % interval: Student's t over the seeds, clipped to [0, 1], or Wilson's of the
+        one network. `norm_label` names the norm with K; `mode_label` the mode with its sets where they are
+        small; `home` is whether the norm is used as it is meant to be.
+    """
+    rows = []
+    for key, own in one_each(evidence.cells).groupby([*_LINE, "sigma"], dropna=False, sort=False):
+        line = dict(zip([*_LINE, "sigma"], key, strict=True))
+        small = bool(line["small_sets"])
+        mode = f"{line['mode']}, sets of {own['batch_size'].iloc[0]}" if small else str(line["mode"])
+        low, high = _interval(own)
+        rows.append(
+            {
+                **line,
+                "benchmark": evidence.benchmark,
+                "preset": evidence.preset,
+                "data": own["data"].iloc[0],
+                "norm_label": _norm_label(line),
+                "mode_label": mode,
+                "home": line["mode"] == find_norm(str(line["norm"])).home_mode and not small,
+                "accuracy": float(own["accuracy"].mean()),
+                "low": low,
+                "high": high,
+                "networks": len(own),
+                "images": int(own["images"].min()),
+                "classes": int(own["classes"].max()),
+                "checksum": own["checksum"].iloc[0],
+            }
+        )
+    # Without any row the columns still are what they are with some: booleans select rows.
+    kinds = {"home": bool, "small_sets": bool, "groups": "Int64"} | dict.fromkeys(_NUMBERS, float)
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(kinds)
+    order = {
+        "_sweep": table.groupby(["noise_text", "reading"], sort=False).ngroup(),
+        "_norm": table["norm"].map(list(NORMS).index),
+        "_groups": table["groups"].fillna(0),
+        "_mode": table["mode"].map(MODES.index),
+    }
+    ordered = table.assign(**order).sort_values([*order, "small_sets", "sigma"], ignore_index=True)
+    return ordered[COLUMNS]
+
+
+def one_each(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one cell for each training seed, line and sigma: that of most images, then the first seeds."""
+    first = cells.sort_values(
+        ["images", "noise_seed", "order_seed", "model", "cell"],
+        ascending=[False, True, True, True, True],
+        kind="stable",
+    )
+    kept = first.drop_duplicates([*_LINE, "train_seed", "sigma"])
+    return kept.sort_index()
+
+
+def home_label(cells: pd.DataFrame) -> pd.Series:
+    """Return the norm's label of each cell in its home mode, a missing value for the others."""
+    labels = [
+        _norm_label({"norm": row.norm, "groups": row.groups})
+        if row.mode == find_norm(row.norm).home_mode and not row.small_sets
+        else None
+        for row in cells.itertuples()
+    ]
+    return pd.Series(labels, index=cells.index, dtype=object)
+
+
+def mean_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean by Student's t, clipped to [0, 1].
+
+    Args:
+        values: (n,) at least two.
+    """
+    count = len(values)
+    half = float(special.stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count))
+    return max(float(values.mean()) - half, 0.0), min(float(values.mean()) + half, 1.0)
+
+
+def interval_sentence(points: pd.DataFrame) -> str:
+    """Return what the intervals of some points are."""
+    most, least = int(points["networks"].max()), int(points["networks"].min())
+    if most == 1:
+        return "One network a line; intervals are 95 % Wilson intervals over its test images."
+    if least == most:
+        return f"Means of {most} training seeds; intervals are 95 % over seeds."
+    return (
+        f"Means of up to {most} training seeds; intervals are 95 % over seeds, or Wilson's over test images "
+        "where there is one network."
+    )
+
+
+def _interval(own: pd.DataFrame) -> tuple[float, float]:
+    if len(own) > 1:
+        return mean_interval(own["accuracy"].to_numpy(dtype=np.float64))
+    return float(own["low"].iloc[0]), float(own["high"].iloc[0])
+
+
+def _norm_label(line: dict[str, Any]) -> str:
+    groups = line["groups"]
+    return norm_label(str(line["norm"]), {} if pd.isna(groups) else {"groups": int(groups)})

@@ -1,0 +1,42 @@
+"""The tables that a training leaves beside its network, epoch by epoch."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.store.results import Log, Results
+
+_COLUMNS: dict[Log, tuple[str, ...]] = {
+    "history": ("epoch", "seconds"),
+    "scales": ("epoch", "group", "gamma_mean", "gamma_var", "beta_mean", "beta_var"),
+}
+
+
+def read_log(results: Results, model_id: str, name: Log) -> pd.DataFrame | None:
+    """Return a network's log: of accuracy and seconds, or of gamma and beta by group.
+
+    Args:
+        results: the store, or packed results.
+        model_id: the network.
+        name: "history" or "scales".
+
+    Returns:
+        A row an epoch, or an epoch and group; None where it was not kept.
+
+    Raises:
+        LnbenchError: it cannot be read.
+    """
+    text = results.log(model_id, name)
+    if text is None:
+        return None
+    try:
+        table = pd.read_csv(io.StringIO(text))
+    except ValueError as error:
+        raise LnbenchError(f"{name}.csv of '{model_id}' cannot be read: {error}.") from error
+    missing = [column for column in _COLUMNS[name] if column not in table.columns]
+    if missing:
+        raise LnbenchError(f"{name}.csv of '{model_id}' has no column {missing[0]}.")
+    return table
