@@ -4,14 +4,25 @@ BIN := $(VENV)/bin
 # One thread for each of the test workers: more than the cores have only slows both down.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help install demo test test-realdata lint format docs clean
+# The paper's items: how much of the recipes, minutes of one slice, other sources of data, and where results go.
+PRESET ?= short
+BUDGET ?= 9
+SOURCES ?=
+REPLICATION ?= results/replication
+# Where nothing can be installed: make replicate LNBENCH="python3 -m cli".
+LNBENCH ?= $(BIN)/lnbench
+
+.PHONY: help install demo test test-realdata replicate replicate-check lint format docs clean
 
 help:
 	@echo "make demo           train, sweep and report on the embedded data set, in results/"
 	@echo "make test           all tests, without network"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
+	@echo "make replicate      train and measure the paper's items, most informative first, for BUDGET=$(BUDGET) minutes;"
+	@echo "                    repeat it to go on. SOURCES='--data cifar10=folder:PATH' names other data"
+	@echo "make replicate-check  train one MNIST network again and hold it against the committed results"
 	@echo "make lint           formatting, lint and types"
-	@echo "make docs           write the tables generated from code and results/reference"
+	@echo "make docs           write the tables generated from code and results/reference.npz"
 
 install: $(VENV)/.installed
 
@@ -27,10 +38,18 @@ demo: install
 	@echo "Open $(CURDIR)/results/report.html in a browser."
 
 test: install
-	$(TEST_ENV) $(BIN)/pytest -n 2 -m "not realdata"
+	$(TEST_ENV) $(BIN)/pytest -n 2 -m "not realdata and not replication"
 
 test-realdata: install
 	$(BIN)/pytest -m realdata
+
+replicate: $(if $(filter $(BIN)/%,$(LNBENCH)),install)
+	$(LNBENCH) run fig7 fig14 fig9a fig9b fig8d fig4b fig2 all --preset $(PRESET) --budget $(BUDGET) \
+		$(SOURCES) --results $(REPLICATION) || test $$? -eq 3
+	$(LNBENCH) results pack --results $(REPLICATION) --out $(REPLICATION).npz
+
+replicate-check: install
+	$(BIN)/pytest -m replication
 
 lint: install
 	$(BIN)/ruff format --check .

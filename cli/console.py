@@ -20,6 +20,7 @@ from rich.progress import (
 #: Exit code of a command that did only a part of what was asked.
 SOME_FAILED = 3
 
+output = Console(highlight=False, soft_wrap=True)
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from robustbench_ln import provenance
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, run_passes
-from robustbench_ln.sweep.targets import choose_models, pair_with_data
+from robustbench_ln.sweep.targets import choose_models, pair_with_data, without_data
 
 from . import options
 from .console import SOME_FAILED, print_json, progress_bar, say
+from .convert import describe_source
+
+if TYPE_CHECKING:
+    from robustbench_ln.models.card import Draft
 
 
 def corrupt_eval(
@@ -42,9 +48,12 @@ def corrupt_eval(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="GLOB", help="Only models whose name matches; may be repeated.", show_default="all"
+            metavar="GLOB",
+            help="Only models whose name matches, or a source as lnbench convert takes it; may be repeated.",
+            show_default="all",
         ),
     ] = None,
+    network: options.Network = None,
     data: options.Data = None,
     image_size: options.ImageSize = None,
     limit: options.Limit = None,
@@ -103,8 +112,24 @@ def corrupt_eval(
         batch_size=batch_size,
         limit=limit,
     )
-    store = Store(results)
-    chosen = choose_models(store, model or [])
+    store = writable_store(results)
+    sources = [text for text in dict.fromkeys(model or []) if is_source(text)]
+    if network is not None and not any(parse_source(text).file for text in sources):
+        raise LnbenchError("--network names the network of a file, but --model names no file.")
+    run_id = provenance.new_run_id()
+    drafts = [_imported(text, network, image_size, run_id, quiet=quiet or json) for text in sources]
+    patterns = [text for text in model or [] if text not in sources]
+    stored = choose_models(store, patterns) if patterns or not drafts else []
+    left_out = without_data(stored) if data is None and not model else []
+    if left_out and len(left_out) < len(stored):
+        stored = [one for one in stored if one not in left_out]
+        say(
+            f"Left out {len(left_out)} models from outside, which no data set is known for: "
+            "name one with --data SPEC.",
+            quiet=quiet or json,
+        )
+    by_id = {one.id: one for one in [*stored, *(draft.stored(store) for draft in drafts)]}
+    chosen = list(by_id.values())
     pairs = pair_with_data(chosen, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
     passes = plan_cells(pairs, settings)
     todo = missing(passes, store.cell_ids())
@@ -121,8 +146,12 @@ def corrupt_eval(
         return
 
     store.check_writable()
-    run_id = provenance.new_run_id()
     store.publish_run(run_id, provenance.run_record(sys.argv[1:], {"sweep": settings.request()}))
+    if drafts:
+        from robustbench_ln.models.card import publish_draft
+
+        for draft in drafts:
+            publish_draft(draft, store)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("measuring", total=left)
 
@@ -149,3 +178,15 @@ def corrupt_eval(
         say(f"Measured {left - len(failed)} cells, {len(failed)} failed. Next: lnbench report", quiet=quiet)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _imported(text: str, network: str | None, image_size: int | None, run_id: str, *, quiet: bool) -> Draft:
+    """Load a source as it is, with running statistics and all that the BatchNorm modes need."""
+    from robustbench_ln.models.convert import convert_source
+    from robustbench_ln.models.sources import load_source
+
+    of_file = network if parse_source(text).file is not None else None
+    source = load_source(text, network=of_file, image_size=image_size)
+    for line in (describe_source(source), *source.remarks):
+        say(line, quiet=quiet)
+    return convert_source(source, "batchnorm", run_id=run_id).draft

@@ -14,8 +14,12 @@ from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
 
 from .console import print_error, say
+from .convert import convert
 from .corrupt_eval import corrupt_eval
+from .list import list_
 from .report import report
+from .results import results
+from .run import run
 from .train import train
 
 _EPILOG = (
@@ -36,7 +40,11 @@ app.command(epilog="Example: lnbench train --benchmark mnist --norm localnorm:gr
 app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1")(
     corrupt_eval
 )
-app.command(epilog="Example: lnbench report --results results/reference --out page.html")(report)
+app.command(epilog="Example: lnbench convert torchvision:resnet18 --norm localnorm --groups 8")(convert)
+app.command(epilog="Example: lnbench run fig7 --preset quick")(run)
+app.command("list", epilog="Example: lnbench list --json")(list_)
+app.command(epilog="Example: lnbench report --results results/reference.npz --out page.html")(report)
+app.add_typer(results, name="results")
 
 
 #: States of the machine that a user can mend; any other OSError is a defect and shows its traceback.

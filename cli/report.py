@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from robustbench_ln.report.build import build_report
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import open_store
 
 from . import options
 from .console import print_json, say
@@ -18,10 +18,14 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="The page.", show_default="report.html in the store"
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The page.",
+            show_default="report.html in the store, or beside a packed file",
         ),
     ] = None,
-    results: options.Results = options.DEFAULT_RESULTS,
+    results: options.ReadResults = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -30,7 +34,7 @@ def report(
 
     The page is one file that loads nothing from anywhere. Without new results it is left as it is.
     """
-    built = build_report(Store(results), out, data_dir=data_dir)
+    built = build_report(open_store(results), out, data_dir=data_dir)
     if json:
         print_json({"path": str(built.path), "rebuilt": built.rebuilt})
     else:

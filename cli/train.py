@@ -13,7 +13,7 @@ from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.open import writable_store
 from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
 from robustbench_ln.training.run import look_up, train_missing
 
@@ -75,7 +75,7 @@ def train(
     A network that was trained before is not trained again; a training that was cut off goes on where it
     stopped, with the same result as if it had not been.
     """
-    store = Store(results)
+    store = writable_store(results)
     declared = load_declared(find_config(config)).benchmark(benchmark).at(preset)
     if start is not None:
         declared = starting_from(declared, store.find_model(start))

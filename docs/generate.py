@@ -20,7 +20,7 @@ from robustbench_ln.noise import NOISES
 from robustbench_ln.norms.registry import NORMS
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / "results" / "reference"
+REFERENCE = ROOT / "results" / "reference.npz"
 DOCUMENTS = (
     "README.md",
     "docs/reference/noises.md",

@@ -47,22 +47,29 @@ def wilson_interval(
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
-def entropy_share(predicted: npt.ArrayLike) -> float:
+def entropy_share(predicted: npt.ArrayLike) -> Floats:
     """Return the entropy of the predicted classes over that of uniform ones: 1 is uniform, 0 one class only.
 
     Args:
-        predicted: (classes,) how often each class was predicted.
+        predicted: (..., classes) how often each class was predicted; without any, or with one class, NaN.
     """
     counts = np.asarray(predicted, dtype=np.float64)
-    if counts.sum() == 0 or len(counts) < 2:
-        return float("nan")
-    return float(special.entr(counts / counts.sum()).sum() / np.log(len(counts)))
+    classes = counts.shape[-1]
+    if classes < 2:
+        return np.full(counts.shape[:-1], np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(special.entr(counts / counts.sum(-1, keepdims=True)).sum(-1) / np.log(classes))
 
 
-def top_share(predicted: npt.ArrayLike) -> float:
-    """Return the share of the predictions in the most predicted class: 1 is collapse onto it."""
+def top_share(predicted: npt.ArrayLike) -> Floats:
+    """Return the share of the predictions in the most predicted class: 1 is collapse onto it.
+
+    Args:
+        predicted: (..., classes) how often each class was predicted; without any, NaN.
+    """
     counts = np.asarray(predicted, dtype=np.float64)
-    return float(counts.max() / counts.sum()) if counts.sum() else float("nan")
+    with np.errstate(invalid="ignore"):
+        return np.asarray(counts.max(-1, initial=0) / counts.sum(-1))
 
 
 def area_under_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
@@ -102,8 +109,13 @@ def add_metrics(cells: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
         table["accuracy"] = correct / images
     table["low"], table["high"] = wilson_interval(correct, images)
-    table["top_share"] = [top_share(counts) for counts in cells["predicted"]]
-    table["entropy_share"] = [entropy_share(counts) for counts in cells["predicted"]]
+    table["top_share"], table["entropy_share"] = np.nan, np.nan
+    lengths = np.array([len(counts) for counts in cells["predicted"]], dtype=np.int64)
+    for classes in np.unique(lengths):
+        alike = lengths == classes
+        counts = np.array(cells["predicted"][alike].tolist(), dtype=np.float64)
+        table.loc[alike, "top_share"] = top_share(counts)
+        table.loc[alike, "entropy_share"] = entropy_share(counts)
     return table
 
 

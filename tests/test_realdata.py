@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from robustbench_ln import evaluate, load_results
-from robustbench_ln.benchmarks import find_config, load_benchmarks
+from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.data.decoded import default_data_dir
 from robustbench_ln.data.open import open_data
 from robustbench_ln.models.weights import load_network
+from robustbench_ln.store.open import open_store
 from robustbench_ln.store.store import Store
 from robustbench_ln.training.loop import train
 from robustbench_ln.training.recipe import plan_recipes
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(1200)]
-REFERENCE = Path(__file__).parent.parent / "results" / "reference"
+REFERENCE = Path(__file__).parent.parent / "results" / "reference.npz"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_mnist_is_the_canonical_release(mnist):
 
 
 def test_a_single_epoch_learns_mnist_and_evaluates_within_the_interval_of_its_card(mnist, tmp_path):
-    declared = load_benchmarks(find_config(None))["mnist"]
+    declared = load_declared(find_config(None)).benchmark("mnist").at("short")
     (recipe,) = plan_recipes("mnist", declared, mnist, norms=[("localnorm", {})], epochs=1)
     model = train(recipe, mnist, Store(tmp_path), run_id="r")
     assert model.card["test_accuracy"] > 0.975
@@ -68,6 +69,6 @@ def test_the_reference_results_are_whole(mnist):
     cells = cells[cells["benchmark"] == "mnist"]
     assert set(cells["images"]) == {10_000}
     labels = np.bincount(mnist.arrays("test").labels)
-    store = Store(REFERENCE)
+    store = open_store(REFERENCE)
     for cell in cells["cell"]:
         assert (store.counts(cell).confusion.sum(1) == labels).all()

@@ -34,7 +34,7 @@ class Preset(Declaration):
     """
 
     shortens: Text
-    train: dict[str, Any] = {}
+    train: dict[str, Any] = Field(default_factory=dict)
     seeds: Seeds | None = None
     train_images: PositiveInt | None = None
     test_images: PositiveInt | None = None
@@ -72,7 +72,7 @@ class Benchmark(Declaration):
     train_images: PositiveInt | None = None
     test_images: PositiveInt | None = None
     points: PositiveInt | None = None
-    presets: dict[str, Preset] = {}
+    presets: dict[str, Preset] = Field(default_factory=dict)
 
     def norm_options(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the name and the options of each norm."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.noise import parse_sigmas
@@ -42,8 +42,8 @@ def _as_value_error(check: Any) -> Any:
     return checked
 
 
-def _grid(text: Any) -> str:
-    return text if isinstance(text, str) else format(text, "g")
+def _grid(value: Any) -> Any:
+    return format(value, "g") if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 PositiveInt = Annotated[StrictInt, Field(gt=0)]
@@ -54,6 +54,4 @@ Name = Annotated[StrictStr, AfterValidator(check_name)]
 #: A norm with options, as on the command line: `localnorm:groups=8`.
 NormText = Annotated[StrictStr, AfterValidator(_as_value_error(parse_norm))]
 #: A sigma or a grid of them, as on the command line; YAML reads a lone sigma as a number.
-Sigmas = Annotated[
-    StrictStr | StrictInt | Number, AfterValidator(_grid), AfterValidator(_as_value_error(parse_sigmas))
-]
+Sigmas = Annotated[StrictStr, BeforeValidator(_grid), AfterValidator(_as_value_error(parse_sigmas))]

@@ -49,7 +49,7 @@ class TrainSettings(Declaration):
     """How a network is trained.
 
     Attributes:
-        epochs: passes over the training images; 0 keeps the weights that the training starts from.
+        epochs: passes over the training images.
         batch_size: N, images of a training batch; a last, smaller batch is left out.
         learning_rate: of the first epoch; the highest of a one-cycle schedule.
         decay: the learning rate is multiplied by it every `decay_every` epochs.
@@ -59,17 +59,17 @@ class TrainSettings(Declaration):
             before it falls to nearly nothing; both along a cosine (Smith & Topin 2018, as in PyTorch).
         optimizer: "adam", or "sgd" with Nesterov's momentum.
         momentum: of "sgd".
-        weight_decay: on kernels of convolutions and dense layers alone, as PyTorch counts it: twice Keras' L2.
+        weight_decay: on kernels of convolutions and dense layers, as PyTorch counts it: twice Keras' L2.
         augment: random changes of each training image.
         noisy: noisy copies among the training images.
     """
 
-    epochs: Annotated[int, Field(strict=True, ge=0)]
+    epochs: PositiveInt
     batch_size: PositiveInt
     learning_rate: Annotated[Number, Field(gt=0)]
     decay: Annotated[Number, Field(gt=0, le=1)] = 1.0
     decay_every: PositiveInt = 1
-    milestones: dict[PositiveInt, Annotated[Number, Field(gt=0)]] = {}
+    milestones: dict[PositiveInt, Annotated[Number, Field(gt=0)]] = Field(default_factory=dict)
     one_cycle: Share | None = None
     optimizer: Literal["adam", "sgd"] = "adam"
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9

@@ -16,6 +16,7 @@ from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
 from robustbench_ln.norms.registry import resolve_options
+from robustbench_ln.store.results import Results
 from robustbench_ln.store.store import StoredModel
 
 
@@ -27,6 +28,7 @@ class Evidence:
         benchmark: the benchmark's name.
         preset: how much of the recipe the networks had.
         settings: the benchmark at that preset.
+        results: where the networks' logs are read.
         models: the networks, all norms and seeds.
         cells: rows of `load_results` and `reading` ("text", "code" or "both"), `kind` (first part of the
             noise's name), `noise_text` (the noise with its options) and `small_sets`.
@@ -36,6 +38,7 @@ class Evidence:
     benchmark: str
     preset: str
     settings: Benchmark
+    results: Results
     models: tuple[StoredModel, ...]
     cells: pd.DataFrame
     asked: int
@@ -44,7 +47,7 @@ class Evidence:
 def gather_evidence(
     declared: Declared,
     experiment: Experiment,
-    models: list[StoredModel],
+    results: Results,
     table: pd.DataFrame,
     preset: str | None = None,
 ) -> list[Evidence]:
@@ -53,14 +56,15 @@ def gather_evidence(
     Args:
         declared: the file.
         experiment: the item.
-        models: all networks of a store.
-        table: its `load_results`.
+        results: the store, or packed results.
+        table: their `load_results`.
         preset: of this preset alone; None takes, for each benchmark, the fullest one that has a network.
     """
     found = []
+    models = results.models()
     for name in experiment.benchmarks:
         presets = (PAPER, *declared.benchmark(name).presets) if preset is None else (preset,)
-        entries = [_of_preset(declared, experiment, name, one, models, table) for one in presets]
+        entries = [_of_preset(declared, experiment, name, one, results, models, table) for one in presets]
         found.append(next((entry for entry in entries if entry.models), entries[0]))
     return found
 
@@ -70,6 +74,7 @@ def _of_preset(
     experiment: Experiment,
     name: str,
     preset: str,
+    results: Results,
     models: list[StoredModel],
     table: pd.DataFrame,
 ) -> Evidence:
@@ -78,11 +83,11 @@ def _of_preset(
     own = [model for model in models if is_of(model, name, settings) and _norm_of(model) in norms]
     rows = table[table["model"].isin([model.id for model in own])]
     parts = [_matching(rows, need) for need in needs_of(declared, experiment, name, preset)]
-    extra = {"reading": [], "kind": [], "noise_text": [], "small_sets": []}
+    extra: dict[str, list[object]] = {"reading": [], "kind": [], "noise_text": [], "small_sets": []}
     cells = pd.concat(parts) if parts else rows.iloc[:0].assign(**extra)
     # A cell that two sweeps ask for counts once.
     cells = cells.drop_duplicates("cell", ignore_index=True)
-    return Evidence(name, preset, settings, tuple(own), cells, len(norms) * len(settings.seeds))
+    return Evidence(name, preset, settings, results, tuple(own), cells, len(norms) * len(settings.seeds))
 
 
 def is_of(model: StoredModel, name: str, settings: Benchmark) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark
 from robustbench_ln.benchmarks.experiment import Experiment, Sweep
 from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.errors import UnknownNameError
+from robustbench_ln.modes import lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.norms.registry import parse_norm, resolve_options
 
@@ -109,3 +110,18 @@ def _group_size(settings: Benchmark) -> int | None:
     """Return N/K of the benchmark's LocalNorm, None where it has none."""
     groups = [options["groups"] for norm, options in settings.norm_options() if norm == "localnorm"]
     return settings.train.batch_size // groups[0] if groups else None
+
+
+def count_cells(needs: Sequence[Need]) -> int:
+    """Return the number of different cells that sweeps ask for, over all training seeds."""
+    cells: set[tuple[object, ...]] = set()
+    for need in needs:
+        for norm, options in need.norms:
+            groups = int(options.get("groups", 1))
+            for mode in modes_for(norm):
+                if need.modes is not None and mode not in need.modes:
+                    continue
+                coupled = lay_out(mode, norm, groups, need.batch_size).coupled
+                key = (norm, str(options), need.noise, mode, need.batch_size if coupled else None)
+                cells.update((*key, sigma, seed) for sigma in need.sigmas for seed in need.settings.seeds)
+    return len(cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
 from robustbench_ln.norms.registry import parse_norm, resolve_options
+from robustbench_ln.store.results import Log, Results
 from robustbench_ln.store.store import StoredModel
 
 #: (C, H, W) and classes of the data sets whose networks can be built where none was trained.
@@ -100,7 +102,7 @@ def _compare_seconds(
     machine: str,
     data: str,
 ) -> Check:
-    histories = [[_records(model, "history") for model in side] for side in (of, to)]
+    histories = [[_records(entry.results, model, "history") for model in side] for side in (of, to)]
     every = [history for side in histories for history in side]
     loading = all("loading_seconds" in history for history in every)
     warm = [[history[history["epoch"] > 1] for history in side] for side in histories]
@@ -134,7 +136,7 @@ def check_spread(claim: Spread, entry: Evidence, minimum_clean: float) -> list[C
     try:
         one_kind(networks, claim.norm)
         check_clean(entry, networks, minimum_clean, None)
-        spreads = np.array([_spreads(model, f"{claim.parameter}_mean") for model in networks])
+        spreads = np.array([_spreads(entry.results, model, f"{claim.parameter}_mean") for model in networks])
     except UndecidedError as why:
         return [_undecided(entry, data, why)]
     first, last = spreads.mean(axis=0)
@@ -152,9 +154,9 @@ def check_spread(claim: Spread, entry: Evidence, minimum_clean: float) -> list[C
     return [Check(entry.benchmark, entry.preset, data, "", "both", holds, measured, (), reason)]
 
 
-def _spreads(model: StoredModel, column: str) -> tuple[float, float]:
+def _spreads(results: Results, model: StoredModel, column: str) -> tuple[float, float]:
     """Return the biased standard deviation between groups after the first and after the last epoch."""
-    scales = _records(model, "scales")
+    scales = _records(results, model, "scales")
     by_epoch = scales.groupby("epoch")[column]
     if by_epoch.size().min() < 2:
         raise UndecidedError("a norm of one group has no spread between groups")
@@ -164,12 +166,14 @@ def _spreads(model: StoredModel, column: str) -> tuple[float, float]:
     return float(deviations.iloc[0]), float(deviations.iloc[-1])
 
 
-def _records(model: StoredModel, name: str) -> pd.DataFrame:
+def _records(results: Results, model: StoredModel, name: Log) -> pd.DataFrame:
     """Return what a training wrote down epoch by epoch: its "history" or its "scales"."""
-    path = model.folder / f"{name}.csv"
+    text = results.log(model.id, name)
+    if text is None:
+        raise UndecidedError(f"{name}.csv of {model.id} is not there")
     try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
+        return pd.read_csv(io.StringIO(text))
+    except ValueError as error:
         raise UndecidedError(f"{name}.csv of {model.id} cannot be read ({type(error).__name__})") from error
 
 

@@ -92,7 +92,7 @@ def paper_values(experiment: Experiment) -> list[dict[str, Any]]:
             ]
         elif isinstance(claim, Parameters | TrainingTime):
             norm = claim.norm if isinstance(claim, Parameters) else claim.of
-            known = {"claim": claim.id, "benchmark": claim.benchmark, "norm": norm}
+            known: dict[str, Any] = {"claim": claim.id, "benchmark": claim.benchmark, "norm": norm}
             known |= {"mode": None, "noise": None, "sigma": None, "paper": claim.paper, "unit": "parameters"}
             values.append(
                 known if isinstance(claim, Parameters) else {**known, "unit": "times", "to": claim.to}

@@ -1,9 +1,266 @@
-"""Placeholder."""
+"""Load a network from outside: weights, architecture, and how its images are to be prepared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import random_key
+from robustbench_ln.models.library import library_network
+from robustbench_ln.models.library_weights import library_card, library_weights
+from robustbench_ln.models.registry import build_network, check_network, is_library_network
+from robustbench_ln.models.source_names import SourceName, parse_source
+from robustbench_ln.models.state_files import State, fit_state, read_state, tensor_named
+from robustbench_ln.models.weights import load_network, weights_hash
+from robustbench_ln.provenance import without_home
+from robustbench_ln.store.store import StoredModel
+
+Preprocessing = Mapping[str, tuple[float, ...]]
+#: Outputs of a network that is built to find out which layer makes them; no layer has as many channels.
+_PROBE_CLASSES = 1009
+_FRESH_CLASSES = 1000
 
 
-def is_source(text):
-    return False
+@dataclass(frozen=True)
+class Source:
+    """A network from outside or from the store, with what is known of it.
+
+    Attributes:
+        network: in evaluation mode, with BatchNorm2d layers as its architecture has them.
+        name: names the weights without a folder of this machine, the same at every time.
+        network_name: of its architecture, for `build_network`.
+        image_shape: (C, H, W) of its images.
+        classes: number of outputs.
+        class_names: of the outputs; None where they are not known.
+        preprocessing: "mean" and "std" of each channel, of images in [0, 1].
+        provenance: "weights", a hash of the tensors; "given", the source as named; "preprocessing", where
+            that comes from.
+        remarks: a sentence for each thing that the user should know.
+        stored: the network's place in the store; None for one from outside.
+    """
+
+    network: nn.Module
+    name: str
+    network_name: str
+    image_shape: tuple[int, int, int]
+    classes: int
+    class_names: tuple[str, ...] | None
+    preprocessing: Preprocessing
+    provenance: Mapping[str, Any]
+    remarks: tuple[str, ...] = ()
+    stored: StoredModel | None = field(default=None, repr=False)
+
+    @property
+    def slug(self) -> str:
+        """The start of a stored model's name: letters, digits, - and _."""
+        bare = re.sub(r"\.(safetensors|pt|pth)$", "", self.name)
+        return re.sub(r"[^A-Za-z0-9_]+", "-", bare).strip("-_") or "model"
 
 
-def load_source(text):
-    raise NotImplementedError
+def load_source(
+    text: str,
+    *,
+    network: str | None = None,
+    image_size: int | None = None,
+    classes: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Source:
+    """Load a network from outside. Nothing in a file of weights is executed.
+
+    Args:
+        text: `torchvision:NAME[:WEIGHTS]`, `timm:NAME[:none]`, `efficientnet-lite0[:none]`, or a file
+            `*.safetensors`, `*.pt`, `*.pth` with a state dict. "none" is fresh weights of seed 0.
+        network: the architecture of a file's weights, as `build_network` takes it.
+        image_size: H and W of the images; default what the architecture's card says.
+        classes: number of outputs; default what the weights have. Another number makes the last layer fresh.
+        mean: of each channel, of images in [0, 1]; default what the weights' card says, else 0.
+        std: of each channel; default what the weights' card says, else 1.
+
+    Raises:
+        LnbenchError: an unknown source or network, weights that cannot be had or do not fit, a file that
+            holds more than tensors, or images that the network does not take.
+    """
+    named = parse_source(text)
+    if named.file is None and network is not None:
+        raise LnbenchError(f"Source '{text}' knows its network.", "Leave out --network.")
+    if named.file is not None and network is None:
+        raise LnbenchError(
+            f"The file '{text}' does not say which network its weights are of.",
+            "Name it with --network, such as --network torchvision:resnet18.",
+        )
+    architecture = check_network(network or named.network)
+    for what, number in (("image size", image_size), ("number of classes", classes)):
+        if number is not None and number < 1:
+            raise LnbenchError(f"{number} is no {what}.", "Give 1 or more.")
+    state, weights_name, class_names = _weights(named)
+    size = image_size or _usual_size(architecture, named.weights)
+    remarks: list[str] = []
+    shape, outputs, built = _build(architecture, state, size, classes, text, remarks)
+    preprocessing, origin = _preprocessing(named, shape[0], mean, std, remarks)
+    _check_takes(built, shape, outputs, architecture)
+    if named.file is not None:
+        name = named.file.name
+    else:
+        name = ":".join(filter(None, [architecture, "none" if state is None else weights_name]))
+    return Source(
+        built.eval(),
+        name,
+        architecture,
+        shape,
+        outputs,
+        class_names if class_names is not None and len(class_names) == outputs else None,
+        preprocessing,
+        {
+            "given": without_home(text),
+            "weights": weights_hash(built.state_dict()),
+            "preprocessing": origin,
+        },
+        tuple(remarks),
+    )
+
+
+def source_of_model(model: StoredModel) -> Source:
+    """Return a network of the store as a source.
+
+    Raises:
+        LnbenchError: its weights cannot be read.
+    """
+    recipe, names = model.card["recipe"], model.card.get("class_names")
+    channels, height, width = recipe["image_shape"]
+    return Source(
+        load_network(model),
+        model.id,
+        recipe["network"],
+        (channels, height, width),
+        recipe["classes"],
+        None if names is None else tuple(names),
+        {key: tuple(values) for key, values in recipe["preprocessing"].items()},
+        {"given": model.id, "weights": model.card["weights"], "preprocessing": "its card in the store"},
+        stored=model,
+    )
+
+
+def _weights(named: SourceName) -> tuple[State | None, str, tuple[str, ...] | None]:
+    if named.file is not None:
+        return read_state(named.file), "", None
+    if named.weights == "none":
+        return None, "none", None
+    trained = library_weights(named.network, named.weights)
+    return trained.state, trained.name, trained.class_names
+
+
+def _usual_size(architecture: str, weights: str) -> int:
+    if is_library_network(architecture):
+        return library_card(architecture, weights).image_size
+    raise LnbenchError(
+        f"Network '{architecture}' is built for one size of images, which its weights do not say.",
+        "Give it with --image-size N.",
+    )
+
+
+def _build(
+    architecture: str,
+    state: State | None,
+    size: int,
+    classes: int | None,
+    text: str,
+    remarks: list[str],
+) -> tuple[tuple[int, int, int], int, nn.Module]:
+    """Return the images' shape, the number of outputs, and the network with its weights."""
+    shape = (3, size, size)
+    if state is None:
+        return shape, classes or _FRESH_CLASSES, _seeded(architecture, shape, classes or _FRESH_CLASSES)
+    probe = _seeded(architecture, shape, _PROBE_CLASSES)
+    first = next(name for name, tensor in probe.state_dict().items() if tensor.dim() == 4)
+    last = [name for name, tensor in probe.state_dict().items() if tensor.shape[:1] == (_PROBE_CLASSES,)]
+    known = {name: tensor_named(state, probe, name) for name in (first, *last)}
+    stem = known[first]
+    if stem is not None and stem.dim() == 4:
+        shape = (int(stem.shape[1]), size, size)
+    sizes = [len(tensor) for tensor in (known[name] for name in last) if tensor is not None and tensor.dim()]
+    outputs = sizes[0] if sizes else None
+    if outputs is None:
+        # No last layer to read a number off: let the comparison of names say what the file has instead.
+        fit_state(probe, state, f"'{text}'")
+        raise LnbenchError(f"Network '{architecture}' has no last layer to count classes by.")
+    built = _seeded(architecture, shape, classes or outputs)
+    fresh = tuple(last) if classes not in (None, outputs) else ()
+    fit_state(built, state, f"'{text}'", fresh=fresh)
+    if fresh:
+        remarks.append(
+            f"The last layer is fresh: {classes} outputs in place of {outputs}. "
+            "Train the network before its accuracy means anything."
+        )
+    return shape, classes or outputs, built
+
+
+def _preprocessing(
+    named: SourceName,
+    channels: int,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    remarks: list[str],
+) -> tuple[Preprocessing, str]:
+    """Return the mean and deviation in force, and where they come from."""
+    given = (mean is not None) + (std is not None)
+    if named.file is None:
+        card = library_card(named.network, named.weights)
+        usual, origin = {"mean": card.mean, "std": card.std}, card.origin
+    else:
+        usual, origin = (
+            {"mean": (0.0,) * channels, "std": (1.0,) * channels},
+            "not known",
+        )
+        if given < 2:
+            remarks.append(
+                "Nothing says how the images of this network are standardised: mean 0 and deviation 1 stand "
+                "in for what was not given. Give --mean and --std as in its training."
+            )
+    if given:
+        origin = "the options" if given == 2 else f"the options and {origin}"
+    chosen: dict[str, tuple[float, ...]] = {}
+    for key, values in (("mean", mean), ("std", std)):
+        numbers = usual[key] if values is None else tuple(float(value) for value in values)
+        if len(numbers) not in (1, channels):
+            raise LnbenchError(
+                f"--{key} has {len(numbers)} numbers, but the images have {channels} channels.",
+                f"Give {channels} numbers, or one for all.",
+            )
+        chosen[key] = numbers * channels if len(numbers) == 1 else numbers
+    if not all(value > 0 for value in chosen["std"]):
+        raise LnbenchError(
+            "--std holds a number that is not above 0.", "Give deviations of images in [0, 1]."
+        )
+    return chosen, origin
+
+
+def _check_takes(network: nn.Module, shape: tuple[int, int, int], classes: int, architecture: str) -> None:
+    """Run two grey images, so that what a network does not take is known before anything is stored."""
+    size = f"{shape[0]}x{shape[1]}x{shape[2]}"
+    try:
+        with torch.inference_mode():
+            logits = network.eval()(torch.zeros(2, *shape))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise LnbenchError(
+            f"Network '{architecture}' does not take images of {size}: {reason}.",
+            "Give another --image-size N.",
+        ) from error
+    if not isinstance(logits, Tensor) or logits.shape != (2, classes):
+        raise LnbenchError(f"Network '{architecture}' does not return (N, {classes}) logits for images.")
+
+
+def _seeded(architecture: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """Build an architecture with its own norms, drawing as a training of seed 0 draws its initial weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(random_key(0, "weights")[0] >> 1)
+        if is_library_network(architecture):
+            return library_network(architecture, shape, classes)
+        return build_network(architecture, image_shape=shape, num_classes=classes, norm="batchnorm")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.registry import build_network
+from robustbench_ln.models.state_files import load_state
 from robustbench_ln.store.store import StoredModel
 
 
@@ -28,15 +29,17 @@ def load_network(model: StoredModel) -> nn.Module:
     """Build a stored network and load its weights.
 
     Raises:
-        LnbenchError: the weights are missing, truncated, or not those that the card names.
+        LnbenchError: the weights are missing, truncated, or not those that the card names; or the network
+            comes from packed results, which leave weights out.
     """
+    weights = model.weights
     recipe = model.card["recipe"]
     run = f"runs/{model.card['how']['run_id']}.json"
-    hint = f"Remove '{model.folder}', then repeat the lnbench train command that '{run}' records."
+    hint = f"Remove '{model.folder}', then repeat the lnbench command that '{run}' records."
     try:
-        state = load_file(model.weights)
+        state = load_file(weights)
         if weights_hash(state) != model.card["weights"]:
-            raise LnbenchError(f"Weights '{model.weights}' are not those that their card names.", hint)
+            raise LnbenchError(f"Weights '{weights}' are not those that their card names.", hint)
         with torch.random.fork_rng(devices=[]):
             network = build_network(
                 recipe["network"],
@@ -45,8 +48,8 @@ def load_network(model: StoredModel) -> nn.Module:
                 norm=recipe["norm"],
                 norm_options=recipe["norm_options"],
             )
-        network.load_state_dict(state)
+        load_state(network, state)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LnbenchError(f"Weights '{model.weights}' cannot be read: {reason}.", hint) from error
+        raise LnbenchError(f"Weights '{weights}' cannot be read: {reason}.", hint) from error
     return network.eval()

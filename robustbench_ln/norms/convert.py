@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +17,37 @@ from robustbench_ln.norms.ghostbatchnorm import GhostBatchNorm2d
 from robustbench_ln.norms.localnorm import LocalNorm2d
 from robustbench_ln.norms.registry import build_norm, find_norm, resolve_options
 from robustbench_ln.norms.switchnorm import SwitchNorm2d
+
+
+@dataclass(frozen=True)
+class ConvertibleLayer:
+    """A BatchNorm2d that a conversion replaces.
+
+    Attributes:
+        name: where it stands; the first place of a layer that is used in several.
+        channels: C.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the running statistics; None for a cumulative average.
+    """
+
+    name: str
+    channels: int
+    eps: float
+    momentum: float | None
+
+
+def convertible_layers(model: nn.Module) -> list[ConvertibleLayer]:
+    """Return the BatchNorm2d layers that `convert_norm` replaces, each once, in the network's order.
+
+    BatchNorm1d layers are not among them: they keep their running statistics in every mode.
+
+    Raises:
+        LnbenchError: no BatchNorm2d, or a layer with running statistics that cannot be converted.
+    """
+    return [
+        ConvertibleLayer(places[0], layer.num_features, layer.eps, layer.momentum)
+        for layer, places in _batch_norms(model).items()
+    ]
 
 
 def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
@@ -32,8 +66,9 @@ def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
         The converted copy, in the same training mode, dtype and device.
 
     Raises:
-        LnbenchError: an unknown norm or option, a network without a BatchNorm2d, or one without gamma and
-            beta or running statistics that the new norm needs.
+        LnbenchError: an unknown norm or option, a network without a BatchNorm2d, with one that lacks gamma
+            and beta or running statistics that the new norm needs, or with other layers that have running
+            statistics, such as SyncBatchNorm.
 
     Source:
         LocalNorm paper (arXiv 1902.06550), section 3.1.
@@ -43,19 +78,16 @@ def convert_norm(model: nn.Module, norm: str, **options: Any) -> nn.Module:
             "Converting to 'none' would drop what the norms learned.", "Build the network without norm."
         )
     resolve_options(norm, options)
-    converted = copy.deepcopy(model)
-    # A layer used in two places is named twice and stays one layer.
-    named = converted.named_modules(remove_duplicate=False)
-    found = [(name, module) for name, module in named if isinstance(module, nn.BatchNorm2d)]
-    if not found:
-        raise LnbenchError("The network has no BatchNorm2d layer to convert.", "Nothing was changed.")
-    new = {old: _replacement(old, name, norm, options) for name, old in found}
-    for name, old in found:
-        if name == "":
-            return new[old]
-        parent_name, _, attribute = name.rpartition(".")
-        setattr(converted.get_submodule(parent_name), attribute, new[old])
-    return converted
+    return _exchanged(model, lambda old, name: _replacement(old, name, norm, options))
+
+
+def drop_norm(model: nn.Module) -> nn.Module:
+    """Return a copy of a network without its BatchNorm2d layers: for fresh networks of norm "none".
+
+    Raises:
+        LnbenchError: as `convertible_layers`.
+    """
+    return _exchanged(model, lambda old, name: nn.Identity())
 
 
 def norm_of(model: nn.Module) -> tuple[str, int]:
@@ -92,6 +124,54 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
         what = f"norms {sorted(found)}" if len(found) > 1 else f"numbers of groups {sorted(groups)}"
         raise LnbenchError(f"The network mixes the {what}: no test-time mode fits all its layers.")
     return (found.pop() if found else "none"), (groups.pop() if groups else 1)
+
+
+def _exchanged(model: nn.Module, new: Callable[[nn.BatchNorm2d, str], nn.Module]) -> nn.Module:
+    """Return a copy of a network with a new layer in the place of each BatchNorm2d."""
+    converted = copy.deepcopy(model)
+    for old, places in _batch_norms(converted).items():
+        layer = new(old, places[0])
+        if not _plain(old):
+            # timm's layer is a norm, a dropout and an activation in one.
+            children = OrderedDict(old.named_children())
+            layer = nn.Sequential(OrderedDict([("norm", layer), *children.items()])).train(old.training)
+        for name in places:
+            if name == "":
+                return layer
+            parent_name, _, attribute = name.rpartition(".")
+            setattr(converted.get_submodule(parent_name), attribute, layer)
+    return converted
+
+
+def _batch_norms(model: nn.Module) -> dict[nn.BatchNorm2d, list[str]]:
+    """Return each BatchNorm2d with the places where it stands: a layer used in two is named twice."""
+    found: dict[nn.BatchNorm2d, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        kind = type(module).__name__
+        if isinstance(module, nn.BatchNorm2d):
+            if not _plain(module) and [child for child, _ in module.named_children()] != ["drop", "act"]:
+                raise LnbenchError(
+                    f"Layer '{name}' is a {kind}, a BatchNorm2d that computes something else besides.",
+                    "Nothing was changed.",
+                )
+            found.setdefault(module, []).append(name)
+        elif isinstance(module, nn.SyncBatchNorm | nn.BatchNorm3d) or (
+            getattr(module, "running_var", None) is not None and not isinstance(module, nn.BatchNorm1d)
+        ):
+            sync = isinstance(module, nn.SyncBatchNorm)
+            raise LnbenchError(
+                f"Layer '{name}' is a {kind}, whose running statistics cannot be converted: "
+                "only those of BatchNorm2d can.",
+                "Build the network with BatchNorm2d and load the same state." if sync else "",
+            )
+    if not found:
+        raise LnbenchError("The network has no BatchNorm2d layer to convert.", "Nothing was changed.")
+    return found
+
+
+def _plain(layer: nn.BatchNorm2d) -> bool:
+    """Return whether a layer computes what PyTorch's own BatchNorm2d does, and no more."""
+    return type(layer).forward in (nn.BatchNorm2d.forward, BatchNorm2d.forward)
 
 
 def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, Any]) -> nn.Module:

@@ -14,7 +14,7 @@ from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.results import Results
 
 #: Raised by one whenever the same store would give another page than before.
 PAGE_VERSION = 1
@@ -36,7 +36,7 @@ class Report:
 
 
 def build_report(
-    store: Store, path: Path | None = None, *, data_dir: Path, title: str = "Accuracy under growing noise"
+    store: Results, path: Path | None = None, *, data_dir: Path, title: str = "Accuracy under growing noise"
 ) -> Report:
     """Write the page and `results.csv`, unless they show all that the store holds already.
 
@@ -44,8 +44,9 @@ def build_report(
 
     Args:
         store: the results.
-        path: where the page goes; `report.html` in the store when left out. `results.csv`, the table of
-            `load_results`, always goes into the store.
+        path: where the page goes; when left out, `report.html` in a results folder, and beside a packed
+            file under its name. `results.csv`, the table of `load_results`, always goes into the folder;
+            packed results have none.
         data_dir: where decoded data sets lie, for the noisy samples and the names of classes. Nothing is
             downloaded or decoded.
         title: the page's heading.
@@ -60,44 +61,47 @@ def build_report(
     if page.exists() and not page.is_file():
         what = "folder" if page.is_dir() else "device or pipe, not a file"
         raise LnbenchError(f"'{page}' is a {what}.", "Name a file with --out FILE.")
-    table = store.root / "results.csv"
+    if page.exists() and store.root.exists() and page.samefile(store.root):
+        raise LnbenchError(f"'{page}' holds the results themselves.", "Name another file with --out FILE.")
+    table = store.table
     _check_cells(store)
     inputs = _digest(store, data_dir, title)
-    if table.is_file() and _digest_of(page) == inputs:
+    if (table is None or table.is_file()) and _digest_of(page) == inputs:
         return Report(page, rebuilt=False)
 
-    store.check_writable()
+    if table is not None:
+        check_writable(table.parent, "Copy the results to a folder that can be written.")
     check_writable(page.parent, "Choose another file with --out FILE.")
 
     from robustbench_ln.report.inputs import gather
     from robustbench_ln.report.page import render_page
 
     gathered = gather(store, data_dir)
-    publish_file(table, gathered.table.to_csv(index=False).encode("utf-8", "replace"))
+    if table is not None:
+        publish_file(table, gathered.table.to_csv(index=False).encode("utf-8", "replace"))
     # Names of classes come from names of files, which need not be text.
     publish_file(page, render_page(gathered, title, inputs).encode("utf-8", "replace"))
     return Report(page, rebuilt=True)
 
 
-def _check_cells(store: Store) -> None:
+def _check_cells(store: Results) -> None:
     if store.cell_ids():
         return
-    trained = _names(store.root / "models")
-    first = "" if trained else "lnbench train, then "
+    first = "" if store.model_ids() else "lnbench train, then "
     raise LnbenchError(
         f"There is nothing to report: '{store.root}' holds no measured cell.",
         f"Run this first: {first}lnbench corrupt-eval",
     )
 
 
-def _digest(store: Store, data_dir: Path, title: str) -> str:
+def _digest(store: Results, data_dir: Path, title: str) -> str:
     """Return what names the page's content; nothing in a store is ever changed, so names are enough."""
     return content_hash(
         {
             "page": PAGE_VERSION,
             "lnbench": __version__,
             "title": title,
-            "store": {kind: _names(store.root / kind) for kind in ("cells", "failures", "models", "runs")},
+            "store": store.names(),
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),
         }
     )
@@ -111,9 +115,3 @@ def _digest_of(page: Path) -> str | None:
         head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
     _, found, rest = head.partition('<meta name="lnbench-inputs" content="')
     return rest.partition('"')[0] if found else None
-
-
-def _names(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))

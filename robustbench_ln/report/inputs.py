@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from robustbench_ln.report.labels import (
     repeat_parts,
 )
 from robustbench_ln.store.frame import read_rows
-from robustbench_ln.store.store import Store, StoredModel
+from robustbench_ln.store.results import Results
+from robustbench_ln.store.store import StoredModel
 
 _DATA = ["data", "limit", "checksum"]
 _NOISE = ["noise", "clip", "rescale", "space"]
@@ -105,7 +105,7 @@ class Inputs:
         problems: a sentence for each thing that could not be read.
     """
 
-    store: Store
+    store: Results
     table: pd.DataFrame
     data: list[DataGroup]
     identities: dict[str, dict[str, Any]]
@@ -116,14 +116,14 @@ class Inputs:
     problems: list[str]
 
 
-def gather(store: Store, data_dir: Path) -> Inputs:
-    """Read a store and look its data sets up on this machine.
+def gather(store: Results, data_dir: Path) -> Inputs:
+    """Read results and look its data sets up on this machine.
 
     Raises:
         LnbenchError: no cell can be read.
     """
-    table, problems = read_rows(store.root)
-    identities = {cell: _json(store, cell, "record.json")["identity"] for cell in table["cell"]}
+    table, problems = read_rows(store)
+    identities = {cell: store.identity(cell) for cell in table["cell"]}
     known = _known(table, problems)
     problems = [problem.replace(f"{store.root}/", "") for problem in problems]
     if known.empty:
@@ -142,7 +142,7 @@ def gather(store: Store, data_dir: Path) -> Inputs:
         table,
         _by_data(known, identities, data_dir),
         {cell: identities[cell] for cell in known["cell"]},
-        {cell: _json(store, cell, "how.json") for cell in known["cell"]},
+        {cell: store.how(cell) for cell in known["cell"]},
         models,
         {name: record for name, record in store.run_records().items() if isinstance(record, dict)},
         {name: record for name, record in store.failure_records().items() if isinstance(record, dict)},
@@ -159,14 +159,6 @@ def spread_sigmas(sigmas: npt.ArrayLike, parts: tuple[float, ...] = (0, 0.25, 0.
     known = np.unique(np.asarray(sigmas, dtype=np.float64))
     nearest = [float(known[np.abs(known - part * known[-1]).argmin()]) for part in parts]
     return list(dict.fromkeys(nearest))
-
-
-def _json(store: Store, cell: str, name: str) -> dict[str, Any]:
-    try:
-        read = json.loads((store.root / "cells" / cell / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:

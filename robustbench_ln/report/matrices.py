@@ -11,13 +11,13 @@ from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import listed, number, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
 from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.results import Results
 
 _LISTED_CONFUSIONS = 10
 Matrix = npt.NDArray[np.int64]
 
 
-def draw_confusions(store: Store, data: DataGroup, noise: NoiseGroup, curve: str) -> Exhibit:
+def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: str) -> Exhibit:
     """Draw the confusion matrices of one curve in its home mode at a few sigmas.
 
     Args:
@@ -67,7 +67,7 @@ def collapse_table(data: DataGroup, noise: NoiseGroup) -> Table:
     return Table(caption, ["network", "measure", *map(sigma_text, sigmas)], rows, heads=2)
 
 
-def _confusion(store: Store, cell: str, classes: int) -> Matrix:
+def _confusion(store: Results, cell: str, classes: int) -> Matrix:
     confusion = store.counts(cell).confusion
     if confusion.shape != (classes, classes):
         raise LnbenchError(f"Cell '{cell}' counts {confusion.shape}, not {classes} classes.")

@@ -1,25 +1,28 @@
-"""Read the store as one table: a row a cell, counts and what follows from them."""
+"""Read results as one table: a row a cell, counts and what follows from them."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
-from robustbench_ln.store.store import SCHEMA_VERSION, Store
+from robustbench_ln.store.columns import COLUMNS, flatten
+from robustbench_ln.store.open import open_store
+from robustbench_ln.store.packed import PackedStore
+from robustbench_ln.store.results import Results
 
 _WHOLE = ("groups", "limit", "batch_size", "set_size", "order_seed")
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
-    """Read all finished cells of a results folder.
+    """Read all finished cells of a results folder or of packed results.
 
     Args:
-        path: the results folder.
+        path: the results folder, or the file that `lnbench results pack` wrote.
 
     Returns:
         One row a cell, sorted by model, noise, mode and sigma. Columns: `cell`; the identity (`model`,
@@ -28,6 +31,9 @@ def load_results(path: str | Path) -> pd.DataFrame:
         `order`, `order_seed`, `protocol`); the counts (`images`, `correct`, `classes`); and the metrics of
         `robustbench_ln.metrics.add_metrics`. Empty where there is no cell.
 
+    Raises:
+        LnbenchError: a file that is not packed results, is damaged, or that a newer lnbench wrote.
+
     Warns:
         UserWarning: a cell that cannot be read, which is left out.
 
@@ -35,72 +41,52 @@ def load_results(path: str | Path) -> pd.DataFrame:
         >>> load_results("no-such-folder").empty
         True
     """
-    rows, problems = read_rows(Path(path))
+    rows, problems = read_rows(open_store(Path(path)))
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return rows
 
 
-def read_rows(root: Path) -> tuple[pd.DataFrame, list[str]]:
+def read_rows(store: Results) -> tuple[pd.DataFrame, list[str]]:
     """Return the table of `load_results` and a sentence for each cell that cannot be read."""
+    if isinstance(store, PackedStore):
+        return _finish(_packed_columns(store)), []
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
-    for cell_id in sorted(Store(root).cell_ids()):
-        path = root / "cells" / cell_id / "record.json"
+    for cell_id in sorted(store.cell_ids()):
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if record["schema"] > SCHEMA_VERSION:
-                problems.append(f"Left out '{path}': a newer lnbench wrote it.")
-                continue
-            rows.append({"cell": cell_id, **flatten(record)})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            problems.append(
-                f"Left out '{path}': it is not a readable record ({type(error).__name__}: "
-                f"{error}). Remove the folder to have the cell measured again."
-            )
+            rows.append({"cell": cell_id, **flatten(store.record(cell_id))})
+        except LnbenchError as error:
+            problems.append(f"Left out {error}")
     return tabulate(rows), problems
 
 
 def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return flat rows as the table of `load_results`, metrics added."""
-    frame = pd.DataFrame(rows, columns=["cell", *CURVE, "sigma", "images", "correct", "classes", "predicted"])
+    columns = ["cell", *CURVE, "sigma", "images", "correct", "classes", "predicted"]
+    return _finish(pd.DataFrame(rows, columns=columns))
+
+
+def _packed_columns(store: PackedStore) -> pd.DataFrame:
+    """Return the flat rows of packed results, each different part of an identity read once for all cells."""
+    identities = store.identities
+    columns: dict[str, Any] = {"cell": store.cells}
+    try:
+        for name in (*CURVE, "sigma"):
+            part, read = COLUMNS[name]
+            values = pd.Series([read(value) for value in identities.values[part]])
+            columns[name] = values.array.take(identities.positions(part))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LnbenchError(
+            f"The identities in '{store.root}' are not those of cells ({type(error).__name__}: {error}).",
+            "Pack the results again.",
+        ) from error
+    columns["images"], columns["correct"], predicted = store.totals()
+    return pd.DataFrame(columns | {"classes": [len(counts) for counts in predicted], "predicted": predicted})
+
+
+def _finish(frame: pd.DataFrame) -> pd.DataFrame:
     # Columns keep one type whatever the store holds: a missing whole number is <NA>.
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     ordered = frame.sort_values(["model", "noise", "mode", "sigma", "cell"], ignore_index=True)
     return add_metrics(ordered)
-
-
-def flatten(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record's identity and counts as one flat row."""
-    identity, counts = record["identity"], record["counts"]
-    model, noise, mode = identity["model"], identity["noise"], identity["mode"]
-    coupling = identity["coupling"] or {}
-    return {
-        "model": model["id"],
-        "benchmark": model["benchmark"],
-        "network": model["network"],
-        "norm": model["norm"],
-        "groups": model["norm_options"].get("groups"),
-        "train_seed": model["seed"],
-        "data": identity["data"]["name"],
-        "checksum": identity["data"]["checksum"],
-        "limit": identity["data"]["limit"],
-        "noise": noise["name"],
-        "clip": noise["clip"],
-        "rescale": noise["rescale"],
-        "space": noise["space"],
-        "sigma": float(noise["sigma"]),
-        "noise_seed": identity["seed"],
-        "mode": mode["name"],
-        "vote": mode["vote"],
-        "coupled": identity["coupling"] is not None,
-        "batch_size": coupling.get("batch_size"),
-        "set_size": coupling.get("set_size"),
-        "order": coupling.get("order"),
-        "order_seed": coupling.get("order_seed"),
-        "protocol": identity["protocol"],
-        "images": int(counts["images"]),
-        "correct": int(counts["correct"]),
-        "classes": len(counts["predicted"]),
-        "predicted": [int(count) for count in counts["predicted"]],
-    }

@@ -1,6 +1,6 @@
 """Write once, look up by name. The layout is described in docs/reference/store.md.
 
-models/<model_id>/   model.json (card), weights.safetensors, history.csv
+models/<model_id>/   model.json (card), weights.safetensors, history.csv, scales.csv
 cells/<cell_id>/     record.json (identity and integer counts), arrays.npz, how.json
 runs/<run_id>.json   one invocation
 failures/<cell_id>.<run_id>.json
@@ -21,6 +21,8 @@ import numpy.typing as npt
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
+from robustbench_ln.store.columns import flatten
+from robustbench_ln.store.results import Log, Results
 
 SCHEMA_VERSION = 1
 
@@ -31,11 +33,12 @@ class Counts:
 
     Attributes:
         confusion: (classes, classes) int64, [true, predicted].
-        predictions: (images,) predicted class of each image in use, by ascending index.
+        predictions: (images,) predicted class of each image in use, by ascending index; None for a cell
+            that comes from packed results, which leave them out.
     """
 
     confusion: npt.NDArray[np.int64]
-    predictions: npt.NDArray[np.int64]
+    predictions: npt.NDArray[np.int64] | None
 
     def record(self) -> dict[str, Any]:
         """Return the counts that `record.json` carries."""
@@ -52,21 +55,38 @@ class StoredModel:
 
     Attributes:
         id: `<label>.<recipe>.<weights>`.
-        folder: its directory.
+        folder: its directory; None in packed results.
         card: the content of model.json.
+        command: what trained it, where the network is packed and the command is known.
     """
 
     id: str
-    folder: Path
+    folder: Path | None
     card: dict[str, Any]
+    command: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The invocation that trained it; empty where the card does not name one."""
+        how = self.card.get("how")
+        return str(how.get("run_id", "")) if isinstance(how, dict) else ""
 
     @property
     def weights(self) -> Path:
-        """The weights, in safetensors' format."""
+        """The weights, in safetensors' format.
+
+        Raises:
+            LnbenchError: packed results leave them out.
+        """
+        if self.folder is None:
+            raise LnbenchError(
+                f"The weights of model '{self.id}' are not in the packed results, which leave them out.",
+                f"Train it again: {self.command or 'lnbench train'}",
+            )
         return self.folder / "weights.safetensors"
 
 
-class Store:
+class Store(Results):
     """A results folder.
 
     Args:
@@ -81,6 +101,11 @@ class Store:
         """Where the report goes unless told otherwise."""
         return self.root / "report.html"
 
+    @property
+    def table(self) -> Path:
+        """Where the report writes the table of `load_results`."""
+        return self.root / "results.csv"
+
     def check_writable(self) -> None:
         """Make sure, before any work, that results can be written.
 
@@ -91,13 +116,26 @@ class Store:
 
     # Models
 
-    def models(self) -> list[StoredModel]:
-        """Return all trained networks, by name.
+    def model_ids(self) -> list[str]:
+        """Return the names of all trained networks, sorted."""
+        return [folder.name for folder in _published(self.root / "models")]
+
+    def model(self, model_id: str) -> StoredModel:
+        """Return a trained network.
 
         Raises:
-            LnbenchError: a card that cannot be read.
+            LnbenchError: its card cannot be read.
         """
-        return [self._model(folder) for folder in _published(self.root / "models")]
+        return self._model(self.root / "models" / model_id)
+
+    def log(self, model_id: str, name: Log) -> str | None:
+        """Return the text of a network's history.csv or scales.csv; None where it has none."""
+        path = self.root / "models" / model_id / f"{name}.csv"
+        try:
+            # Line ends as they are, so that a copy has the same bytes.
+            return path.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
 
     def find_recipe(self, recipe_id: str) -> StoredModel | None:
         """Return a network trained by a recipe, the first by name where there are several."""
@@ -152,24 +190,61 @@ class Store:
         """Return the names of all finished cells."""
         return {folder.name for folder in _published(self.root / "cells")}
 
+    def record(self, cell_id: str) -> dict[str, Any]:
+        """Return the content of a cell's record.json.
+
+        Raises:
+            LnbenchError: it is missing, broken, or a newer lnbench wrote it.
+        """
+        path = self.root / "cells" / cell_id / "record.json"
+        try:
+            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if record["schema"] > SCHEMA_VERSION:
+                raise LnbenchError(f"'{path}': a newer lnbench wrote it.", "Update lnbench to read it.")
+            flatten(record)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, LnbenchError):
+                raise
+            raise LnbenchError(
+                f"'{path}': it is not a readable record ({type(error).__name__}: {error}).",
+                "Remove the folder to have the cell measured again.",
+            ) from error
+        return record
+
+    def identity(self, cell_id: str) -> dict[str, Any]:
+        """Return all that can change a cell's counts; the errors are those of `record`."""
+        identity: dict[str, Any] = self.record(cell_id)["identity"]
+        return identity
+
+    def how(self, cell_id: str) -> dict[str, Any]:
+        """Return the content of a cell's how.json; empty where it is not known."""
+        try:
+            read = json.loads((self.root / "cells" / cell_id / "how.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return read if isinstance(read, dict) else {}
+
     def publish_cell(
         self, cell_id: str, identity: Mapping[str, Any], counts: Counts, how: Mapping[str, Any]
     ) -> bool:
         """Publish a finished cell; False when it was there already."""
-        dtype = np.uint16 if len(counts.confusion) <= 2**16 else np.uint32
-        arrays = io.BytesIO()
-        np.savez_compressed(arrays, confusion=counts.confusion, predictions=counts.predictions.astype(dtype))
+        arrays = {"confusion": counts.confusion}
+        if counts.predictions is not None:
+            dtype = np.uint16 if len(counts.confusion) <= 2**16 else np.uint32
+            arrays["predictions"] = counts.predictions.astype(dtype)
+        archive = io.BytesIO()
+        np.savez_compressed(archive, allow_pickle=False, **arrays)
         record = {"schema": SCHEMA_VERSION, "identity": identity, "counts": counts.record()}
 
         def write(folder: Path) -> None:
             (folder / "record.json").write_text(canonical_json(record), encoding="utf-8")
-            (folder / "arrays.npz").write_bytes(arrays.getvalue())
+            (folder / "arrays.npz").write_bytes(archive.getvalue())
             (folder / "how.json").write_text(canonical_json(how), encoding="utf-8")
 
         return publish_directory(self.root / "cells" / cell_id, write)
 
     def counts(self, cell_id: str) -> Counts:
-        """Read a cell's arrays.
+        """Read a cell's arrays; predictions are None for a cell that comes from packed results.
 
         Raises:
             LnbenchError: they are missing or broken.
@@ -178,7 +253,8 @@ class Store:
         try:
             # numpy.load leaves a broken archive open when it opened the file itself.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return Counts(arrays["confusion"].astype(np.int64), arrays["predictions"].astype(np.int64))
+                predictions = arrays["predictions"].astype(np.int64) if "predictions" in arrays else None
+                return Counts(arrays["confusion"].astype(np.int64), predictions)
         except Exception as error:
             # A broken archive raises from zipfile, zlib or numpy, each its own kinds.
             raise LnbenchError(
@@ -199,15 +275,25 @@ class Store:
         """Return all invocations by run id, oldest first; unreadable ones are left out."""
         return _json_files(self.root / "runs")
 
-    def failure_records(self) -> dict[str, dict[str, Any]]:
-        """Return the failures of cells that have not been measured since, by `<cell_id>.<run_id>`."""
-        done = self.cell_ids()
-        failures = _json_files(self.root / "failures")
-        return {name: record for name, record in failures.items() if name.rpartition(".")[0] not in done}
+    def all_failures(self) -> dict[str, dict[str, Any]]:
+        """Return all failures by `<cell_id>.<run_id>`, also of cells that were measured since."""
+        return _json_files(self.root / "failures")
+
+    def names(self) -> dict[str, list[str]]:
+        """Return the sorted names of all cells, failures, models and runs, readable or not."""
+        return {
+            kind: [entry.name.removesuffix(".json") for entry in _published(self.root / kind)]
+            for kind in ("cells", "failures", "models", "runs")
+        }
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write a network's model.json."""
+    (folder / "model.json").write_text(json.dumps(card, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _published(folder: Path) -> list[Path]:
-    """Return the published directories in a folder, sorted; hidden ones are unfinished."""
+    """Return the published entries of a folder, sorted; hidden ones are unfinished."""
     if not folder.is_dir():
         return []
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -5,6 +5,7 @@ Importing this file does not import torch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
@@ -153,10 +154,11 @@ def _cells(
             f"Model '{model.id}' takes images of shape {tuple(recipe['image_shape'])} "
             f"in {recipe['classes']} classes, "
             f"but '{data.info.name}' has {data.info.shape} in {len(data.info.classes)}.",
-            "Choose models with --model GLOB or data with --data SPEC.",
+            "Choose models with --model GLOB or data with --data SPEC. "
+            "A network is tested on all of its classes, not on a part of them.",
         )
     trained_classes = model.card.get("class_names")
-    if trained_classes is not None and trained_classes != list(data.info.classes):
+    if trained_classes is not None and not _same_classes(trained_classes, data.info.classes):
         different = sorted(set(trained_classes) ^ set(data.info.classes)) or ["their order"]
         raise LnbenchError(
             f"Model '{model.id}' knows other classes than '{data.info.name}': {', '.join(different[:6])}.",
@@ -192,6 +194,16 @@ def _cells(
         prefix = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}"
         cells.append(Cell(f"{prefix}-{content_hash(identity)}", identity, model, layout, settings.vote))
     return cells
+
+
+def _same_classes(trained: Sequence[str], tested: Sequence[str]) -> bool:
+    """Return whether labels mean the same: equal names in equal order.
+
+    ImageNet's folders have WordNet ids for names, and its networks count their classes in the order of those.
+    """
+    by_wordnet_id = len(tested) == 1000 and all(re.fullmatch(r"n\d{8}", name) for name in tested)
+    imagenet = len(trained) == 1000 and trained[0] == "tench" and trained[-1] == "toilet tissue"
+    return list(trained) == list(tested) or (by_wordnet_id and imagenet)
 
 
 def _rescaling(noise: NoiseSpec, data: DataSet) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -66,10 +68,9 @@ class TrainingImages:
         if settings is None:
             raise LnbenchError("This recipe has no noisy copies.")
         positions = self._copied[copies.numpy()]
-        clean = (
-            self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy().astype(np.float32) / 255
-        )
+        pixels = self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy()
+        clean = pixels.astype(np.float32) / np.float32(255)
         noisy = NoiseSpec(settings.noise).corrupt(
-            clean, canonical_sigma(settings.sigma), self._noise_seed, positions
+            clean, canonical_sigma(Decimal(str(settings.sigma))), self._noise_seed, positions
         )
         return torch.from_numpy(noisy).to(self._device)

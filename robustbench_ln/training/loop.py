@@ -6,7 +6,6 @@ the same bits as one that ran through, on one machine with one number of threads
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ from robustbench_ln.identity import random_key
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.norms.registry import find_norm
-from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel
+from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel, write_card
 from robustbench_ln.threads import torch_threads
 from robustbench_ln.training.images import TrainingImages
 from robustbench_ln.training.recipe import Recipe
@@ -212,7 +211,7 @@ def _publish(
         if progress.scales:
             scales = pd.DataFrame([asdict(row) for row in progress.scales])
             scales.to_csv(folder / "scales.csv", index=False)
-        (folder / "model.json").write_text(json.dumps(card, indent=1, sort_keys=True), encoding="utf-8")
+        write_card(folder, card)
 
     model = store.publish_model(f"{recipe.label}.{recipe.id}.{weights}", write)
     shutil.rmtree(store.training_folder(recipe.id), ignore_errors=True)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.models.sources import is_source, load_source
+from robustbench_ln.models.source_names import is_source
+from robustbench_ln.models.sources import load_source
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.norms.convert import convert_norm
 from robustbench_ln.store.store import Store

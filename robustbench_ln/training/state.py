@@ -103,10 +103,11 @@ class TrainingState:
             )
             begun = state["conditions"]
         except Exception as error:
-            # A truncated file raises from zipfile, pickle or torch, each its own kinds, with advice on loading
-            # it unsafely that no user should follow.
+            # A truncated file raises from zipfile, pickle or torch, each its own kinds, with advice on
+            # loading it unsafely that no user should follow.
             raise LnbenchError(
-                f"The saved state of an unfinished training, '{self._path}', is truncated or not lnbench's own.",
+                f"The saved state of an unfinished training, '{self._path}', is truncated or "
+                "not lnbench's own.",
                 anew[0].upper() + anew[1:],
             ) from error
         if begun != self._conditions:

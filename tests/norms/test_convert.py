@@ -14,7 +14,7 @@ from robustbench_ln import (
     SwitchNorm2d,
     convert_norm,
 )
-from robustbench_ln.norms.convert import norm_of
+from robustbench_ln.norms.convert import ConvertibleLayer, convertible_layers, drop_norm, norm_of
 from robustbench_ln.norms.registry import NORMS, build_norm
 from robustbench_ln.norms.sets import laid_out
 
@@ -255,3 +255,65 @@ def test_a_network_that_mixes_norms_or_numbers_of_groups_is_an_error(layers):
 def test_pytorch_s_own_batchnorm_is_an_error_that_says_how_to_convert():
     with pytest.raises(LnbenchError, match="convert_norm"):
         norm_of(nn.Sequential(nn.BatchNorm2d(2)))
+
+
+def test_what_would_be_converted_is_listed_once_a_layer():
+    shared = nn.BatchNorm2d(2, eps=1e-3, momentum=None)
+    network = nn.Sequential(shared, nn.BatchNorm1d(4), shared, nn.BatchNorm2d(5))
+    assert convertible_layers(network) == [
+        ConvertibleLayer("0", 2, 1e-3, None),
+        ConvertibleLayer("3", 5, 1e-5, 0.1),
+    ]
+
+
+class Scaled(nn.BatchNorm2d):
+    def forward(self, input):
+        return 2 * super().forward(input)
+
+
+@pytest.mark.parametrize(
+    ("layer", "part"),
+    [
+        (nn.SyncBatchNorm(4), "'1' is a SyncBatchNorm.*Build the network with BatchNorm2d"),
+        (nn.BatchNorm3d(4), "'1' is a BatchNorm3d"),
+        (nn.InstanceNorm2d(4, track_running_stats=True), "'1' is a InstanceNorm2d"),
+        (SwitchNorm2d(4), "'1' is a SwitchNorm2d"),
+        (Scaled(4), "'1' is a Scaled.*something else"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_layers_with_other_running_statistics_or_another_forward_are_named(layer, part):
+    network = nn.Sequential(nn.BatchNorm2d(4), layer)
+    for call in (convertible_layers, lambda model: convert_norm(model, "localnorm", groups=2)):
+        with pytest.raises(LnbenchError, match=part):
+            call(network)
+
+
+class WithActivation(nn.BatchNorm2d):
+    """What timm calls BatchNormAct2d, rebuilt here: a norm, a dropout and an activation in one."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.drop, self.act = nn.Identity(), nn.SiLU()
+
+    def forward(self, input):
+        return self.act(self.drop(super().forward(input)))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_activation_within_a_norm_stays(training):
+    torch.manual_seed(0)
+    original = nn.Sequential(nn.Conv2d(2, 3, 1), WithActivation(3)).train(training)
+    original[1].running_mean.normal_()
+    x = torch.randn(4, 2, 5, 5)
+    converted, again = convert_norm(original, "batchnorm"), copy.deepcopy(original)
+    torch.testing.assert_close(converted(x), again(x))
+    assert all(module.training == training for module in converted.modules())
+    local = convert_norm(original, "localnorm", groups=1)
+    torch.testing.assert_close(local(x), copy.deepcopy(original).train()(x), atol=1e-6, rtol=1e-6)
+
+
+def test_without_norm_the_rest_of_a_network_stays():
+    network = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3), nn.ReLU())
+    bare, x = drop_norm(network), torch.randn(2, 2, 4, 4)
+    assert torch.equal(bare(x), network[2](network[0](x)))

@@ -13,6 +13,7 @@ import pytest
 
 from robustbench_ln.data.dataset import Arrays, DataInfo, Decoded, write_decoded
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import content_hash
 from robustbench_ln.report.build import build_report
 from robustbench_ln.store.store import Counts, Store
 
@@ -81,8 +82,7 @@ class Maker:
         for image in range(images):
             true = image % classes
             confusion[true, true if image < correct else (true + 1) % classes] += 1
-        number = len(self.store.cell_ids())
-        cell = f"{norm}-{mode}-{noise}-{sigma}-{number:04d}"
+        cell = f"{norm}-{mode}-{noise}-{sigma}-{content_hash(identity)}"
         how = {"run_id": run, "torch": "2.0", "threads": 1, "device": "cpu", "host": "0000"}
         assert self.store.publish_cell(cell, identity, Counts(confusion, np.zeros(images, np.int64)), how)
         return cell

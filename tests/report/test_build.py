@@ -9,6 +9,8 @@ import pytest
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.report.build import build_report
 from robustbench_ln.store.frame import load_results
+from robustbench_ln.store.open import open_store
+from robustbench_ln.store.pack import pack
 
 HEAVY = ("torch", "torchvision", "pandas", "seaborn", "matplotlib", "scipy", "sklearn", "jinja2")
 
@@ -146,3 +148,21 @@ def test_a_pipe_is_not_replaced_and_a_link_is_written_through(maker, monkeypatch
     assert build_report(maker.store, link, data_dir=maker.data_dir).rebuilt
     assert link.is_symlink()
     assert page.is_file()
+
+
+def test_packed_results_give_the_page_of_their_folder_beside_the_file(maker, tmp_path):
+    maker.curve((9, 7, 3))
+    maker.curve((9, 8, 6), norm="localnorm", options={"groups": 5}, mode="batch", coupled=True)
+    maker.model("bench-batchnorm-s0.a.b")
+    maker.run()
+    maker.store.publish_failure("cell", "run-1", {"reason": "no"})
+    maker.decoded()
+    page = build_report(maker.store, data_dir=maker.data_dir).path
+    packed = open_store(pack(maker.store, tmp_path / "some" / "mine.npz").path)
+    report = build_report(packed, data_dir=maker.data_dir)
+    assert (report.path, report.rebuilt) == (tmp_path / "some" / "mine.html", True)
+    assert report.path.read_bytes() == page.read_bytes()
+    assert not build_report(packed, data_dir=maker.data_dir).rebuilt
+    assert sorted(path.name for path in report.path.parent.iterdir()) == ["mine.html", "mine.npz"]
+    with pytest.raises(LnbenchError, match="holds the results themselves"):
+        build_report(packed, packed.root, data_dir=maker.data_dir)

@@ -10,8 +10,8 @@ import torch
 from pydantic import ValidationError
 from scipy import ndimage, stats
 
-from robustbench_ln.training.augment import augment, warp
 from robustbench_ln.benchmarks.training import AugmentSettings
+from robustbench_ln.training.augment import augment, warp
 
 ALL = AugmentSettings(flip=True, shift=0.1, rotate=20, zoom=0.2)
 MODES = {"nearest": "nearest", "zeros": "grid-constant"}

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.benchmarks import find_config, load_benchmarks
+from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.data.open import open_data
 from robustbench_ln.models.weights import load_network, weights_hash
 from robustbench_ln.store.store import Store
@@ -26,7 +26,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipes(digits) -> dict[str, Recipe]:
-    declared = load_benchmarks(find_config(None))["digits"]
+    declared = load_declared(find_config(None)).benchmark("digits")
     planned = plan_recipes("digits", declared, digits, epochs=3, limit=160)
     return {recipe.norm: recipe for recipe in planned}
 

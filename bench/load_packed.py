@@ -1,0 +1,106 @@
+"""Time the reading of 50,000 packed cells: prints one JSON line. `python bench/load_packed.py [CELLS]`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count, islice, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robustbench_ln import load_results
+from robustbench_ln.identity import content_hash
+from robustbench_ln.store.factored import smallest
+from robustbench_ln.store.packed import packed_bytes
+from robustbench_ln.store.store import SCHEMA_VERSION, Counts
+
+MODES = ("batch", "single", "single-voting", "voting")
+NOISES = ("agn", "agn-uniform-additive", "apn", "mbn")
+SIGMAS = tuple(f"{step / 10:g}" for step in range(41))
+IMAGES, CLASSES = 10_000, 10
+
+
+def identities() -> Iterator[dict[str, Any]]:
+    """Yield identities without end: training seeds outermost."""
+    for seed in count():
+        for mode, noise, sigma in product(MODES, NOISES, SIGMAS):
+            coupled = {"batch_size": 100, "set_size": 10, "order": "shuffled", "order_seed": 0}
+            yield {
+                "protocol": 1,
+                "model": {
+                    "id": f"mnist-localnorm-s{seed}.{content_hash({'r': seed})}.{content_hash({'w': seed})}",
+                    "benchmark": "mnist",
+                    "network": "mnist-net",
+                    "norm": "localnorm",
+                    "norm_options": {"eps": 1e-5, "groups": 10},
+                    "preprocessing": {"mean": [0.0], "std": [1.0]},
+                    "seed": seed,
+                },
+                "data": {"name": "mnist", "split": "test", "checksum": "0" * 32, "limit": None},
+                "noise": {"name": noise, "clip": False, "rescale": False, "space": "pixel", "sigma": sigma},
+                "seed": 0,
+                "mode": {"name": mode, "vote": "majority" if "voting" in mode else None},
+                "coupling": coupled if mode in ("batch", "voting") else None,
+                "dtype": "float32",
+            }
+
+
+def confusion(random: np.random.Generator) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return counts of some accuracy, as uneven as real ones: a few classes take most of the errors."""
+    errors = random.dirichlet(np.full(CLASSES, 0.3), CLASSES)
+    shares = np.eye(CLASSES) * (accuracy := random.uniform(0.1, 1)) + errors * (1 - accuracy)
+    return random.multinomial(IMAGES // CLASSES, shares / shares.sum(1, keepdims=True))
+
+
+def main(cells: int) -> None:
+    """Pack cells, read them, and print the seconds and the size."""
+    random = np.random.default_rng(0)
+    packed = {}
+    for identity in islice(identities(), cells):
+        mode, noise = identity["mode"]["name"], identity["noise"]
+        counts = confusion(random)
+        record = {
+            "schema": SCHEMA_VERSION,
+            "identity": identity,
+            "counts": Counts(counts, None).record(),
+        }
+        how = {
+            "run_id": f"20260101T000000Z-{identity['model']['seed']:08x}",
+            "finished": f"2026-01-01T00:{len(packed) // 4 % 60:02d}:00+00:00",
+            "host": "00000000",
+            "torch": "2.15.0",
+            "threads": 1,
+            "device": "cpu",
+            "pass_cells": 4,
+            "pass_seconds": 10 + len(packed) // 4 / 1000,
+        }
+        name = f"localnorm-{mode}-{noise['name']}-{noise['sigma']}-{content_hash(identity)}"
+        packed[name] = (record, smallest(counts), how)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "results.npz"
+        started = time.perf_counter()
+        path.write_bytes(packed_bytes(packed, {"models": {}, "runs": {}, "failures": {}}))
+        written = time.perf_counter()
+        table = load_results(path)
+        first = time.perf_counter()
+        load_results(path)
+        second = time.perf_counter()
+        size = path.stat().st_size
+    result = {
+        "cells": len(table),
+        "classes": CLASSES,
+        "bytes_per_cell": round(size / cells, 1),
+        "pack_seconds": round(written - started, 3),
+        "load_seconds_first": round(first - written, 3),
+        "load_seconds": round(second - first, 3),
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000)

@@ -1,0 +1,176 @@
+"""`lnbench run`: the paper's items, from training to the page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from robustbench_ln.report.paper.build import write_paper_page
+
+from robustbench_ln import provenance
+from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.experiments.estimate import estimate_seconds
+from robustbench_ln.experiments.run import Resources, look_through, run_todo
+from robustbench_ln.experiments.work import Asked, plan_work
+from robustbench_ln.store.open import writable_store
+from robustbench_ln.sweep.run import Outcome
+from robustbench_ln.training.recipe import Recipe
+
+from . import options
+from .console import SOME_FAILED, print_error, print_json, progress_bar, say
+
+if TYPE_CHECKING:
+    from robustbench_ln.training.state import Epoch
+
+
+def run(
+    experiments: Annotated[
+        list[str],
+        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper, see lnbench list; all for every item."),
+    ],
+    preset: options.Preset = "paper",
+    reading: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this reading of the noise: text (the paper's formulas) or code (the authors').",
+            show_default="both",
+        ),
+    ] = None,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--benchmark",
+            "-b",
+            metavar="NAME",
+            help="Only these networks; may be repeated.",
+            show_default="all",
+        ),
+    ] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, metavar="N", help="Only this training seed.", show_default="the benchmarks'"),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SPEC", help="Another source of a data set: cifar10=folder:~/cifar10-jpg."),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="MINUTES",
+            help="Stop after so many minutes; the same command goes on.",
+            show_default="none",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of torch in each process.")] = 1,
+    device: options.Device = "auto",
+    results: options.Results = options.DEFAULT_RESULTS,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    config: options.Config = None,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train what is missing for the paper's items, measure what is missing, and write results/paper.html.
+
+    Networks that several items show are trained once. Whatever is cut off goes on where it stopped.
+    """
+    declared = load_declared(find_config(config))
+    names = options.experiment_names(experiments, declared)
+    asked = Asked(
+        names,
+        preset,
+        options.readings(reading),
+        tuple(benchmark or ()),
+        tuple(seed or ()),
+        options.data_sources(data),
+    )
+    store = writable_store(results)
+    note = lambda text: say(text, quiet=quiet or json)  # noqa: E731
+    work = plan_work(declared, asked, data_dir, note)
+    todo = look_through(work.networks, store)
+    resources = Resources(workers or max(len(os.sched_getaffinity(0)) // threads, 1), threads, device, budget)
+    trainings, cells = sum(one.training for one in todo), sum(one.cells for one in todo)
+    for name, error in work.obstacles.items():
+        print_error(f"Benchmark '{name}' cannot be run. {error.message}", error.hint, as_json=json)
+    if dry_run:
+        minutes = estimate_seconds(todo, resources) / 60
+        say(
+            f"{trainings} networks to train, {cells} cells to measure: about {minutes:.0f} minutes here.",
+            quiet=quiet or json,
+        )
+        for one in todo:
+            if one.training or one.passes:
+                what = "train, then " if one.training else ""
+                say(f"  {one.work.recipe.label}: {what}{one.cells} cells", quiet=quiet or json)
+        if json:
+            print_json(
+                {
+                    "trainings": trainings,
+                    "cells": cells,
+                    "minutes": round(minutes, 1),
+                    "missing": {name: str(error) for name, error in work.obstacles.items()},
+                }
+            )
+        return
+
+    done = None
+    if trainings or cells:
+        store.check_writable()
+        run_id = provenance.new_run_id()
+        store.publish_run(run_id, provenance.run_record(sys.argv[1:], {"run": asked.request()}))
+        with progress_bar(quiet=quiet or json) as bar:
+            epochs = sum(one.work.recipe.train.epochs for one in todo if one.training)
+            task = bar.add_task("running", total=epochs + cells)
+
+            def show(line: str, *, important: bool = False) -> None:
+                bar.update(task, advance=1, description=line)
+                if (bar.disable or important) and not json:
+                    say(line, quiet=quiet and not important)
+
+            def show_epoch(recipe: Recipe, epoch: Epoch) -> None:
+                show(
+                    f"{recipe.label}: epoch {epoch.epoch}/{recipe.train.epochs}, "
+                    f"test accuracy {epoch.test_accuracy:.2%}, {epoch.seconds:.1f} s"
+                )
+
+            def show_cell(outcome: Outcome) -> None:
+                name = outcome.cell_id.rpartition("-")[0]
+                if outcome.failure:
+                    show(f"{name}: {outcome.failure}", important=True)
+                else:
+                    show(f"{name}: {outcome.correct / outcome.images:.2%} of {outcome.images}")
+
+            done = run_todo(
+                todo, store, run_id=run_id, resources=resources, on_epoch=show_epoch, on_outcome=show_cell
+            )
+    page = write_paper_page(declared, store, names, results / "paper.html", data_dir, preset)
+    failed = {**(done.failed if done else {}), **{name: str(error) for name, error in work.obstacles.items()}}
+    if json:
+        print_json(
+            {
+                "trained": done.trained if done else 0,
+                "measured": done.measured if done else 0,
+                "complete": done.complete if done else True,
+                "failed": failed,
+                "page": str(page.path),
+            }
+        )
+    else:
+        for label, reason in (done.failed if done else {}).items():
+            print_error(f"{label}: {reason}", "", as_json=False)
+        if done is None:
+            say("Nothing was missing.", quiet=quiet)
+        else:
+            rest = "" if done.complete else " The budget is used up: run the same command again to go on."
+            say(f"Trained {done.trained} networks, measured {done.measured} cells.{rest}", quiet=quiet)
+        say(f"{'Wrote' if page.rebuilt else 'Up to date:'} {page.path}", quiet=quiet)
+    if failed:
+        raise typer.Exit(SOME_FAILED)

@@ -1,0 +1,178 @@
+"""What docs/explanation/replication.md says of the committed replication: its answers, and a verdict a claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from robustbench_ln.benchmarks.claims import Value
+from robustbench_ln.benchmarks.read import Declared, load_declared
+from robustbench_ln.experiments.evidence import Evidence, gather_evidence
+from robustbench_ln.experiments.state import progress_of
+from robustbench_ln.experiments.verdicts import Verdict, judge
+from robustbench_ln.store.frame import load_results
+from robustbench_ln.store.open import open_store
+
+#: Controls of LocalNorm in mode batch: what is taken away from it, norm, and whether sets have N/K images.
+CONTROLS = (
+    ("BatchNorm, statistics of the batch of N", "batchnorm", False),
+    ("BatchNorm, statistics of sets of N/K", "batchnorm", True),
+    ("ghost BatchNorm: LocalNorm's sets, one gamma and beta", "ghostbatchnorm", False),
+)
+#: Items whose sweeps cover all noise of a benchmark: one of each is enough for the controls.
+CONTROLLED = ("fig7", "fig14", "fig8a", "fig8b", "fig8c", "fig8d", "fig8e", "fig8f")
+
+
+class Replication:
+    """The committed replication.
+
+    Args:
+        root: of the checkout.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.declared: Declared = load_declared(root / "benchmarks.yaml")
+        path = root / "results" / "replication.npz"
+        self.results = open_store(path)
+        self.table = load_results(path)
+
+    def evidence(self, name: str) -> list[Evidence]:
+        """Return what was measured for an item."""
+        return gather_evidence(self.declared, self.declared.experiment(name), self.results, self.table)
+
+    def verdicts(self, name: str) -> list[Verdict]:
+        """Return the verdicts on an item's claims."""
+        return judge(self.declared.experiment(name), self.evidence(name))
+
+    def answer(self) -> str:
+        """Return the two answers that the page begins with."""
+        return f"{self._reading()}\n\n{self._controls()}"
+
+    def items(self) -> str:
+        """Return a table of all items: what was measured and what became of the claims."""
+        rows = []
+        for name, experiment in self.declared.experiments.items():
+            states = progress_of(self.declared, name, self.results, self.table)
+            measured = [
+                f"{state.benchmark} ({state.preset}): {state.networks} of {state.networks_asked} networks, "
+                f"{state.cells:,} of {state.cells_asked:,} cells"
+                for state in states
+                if state.networks
+            ]
+            outcomes = [verdict.outcome for verdict in self.verdicts(name)]
+            counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
+            row = [experiment.paper, f"`{name}`", "; ".join(measured) or "not run here", counted or "no claim"]
+            rows.append(row)
+        return _table(["in the paper", "experiment", "measured", "claims"], rows)
+
+    def claims(self) -> str:
+        """Return a table of all claims that were measured, one row a check."""
+        parts = []
+        for name, experiment in self.declared.experiments.items():
+            rows = [
+                [
+                    verdict.claim.text,
+                    check.benchmark,
+                    f"{check.noise or 'clean'} ({check.reading})",
+                    check.measured or check.reason,
+                    {True: "holds", False: "does not hold", None: "no verdict"}[check.holds],
+                    check.reason if check.measured else "",
+                ]
+                for verdict in self.verdicts(name)
+                for check in verdict.checks
+            ]
+            if rows:
+                head = ["the paper says", "networks", "noise (reading)", "measured", "verdict", "why"]
+                parts.append(f"### {experiment.paper}: {experiment.title}\n\n{_table(head, rows)}")
+        return "\n\n".join(parts)
+
+    def _reading(self) -> str:
+        """Say under which noise the numbers printed for Fig 7 come back."""
+        differences: dict[str, list[float]] = {}
+        within: dict[str, list[bool]] = {}
+        for verdict in self.verdicts("fig7"):
+            if not isinstance(verdict.claim, Value):
+                continue
+            for check in verdict.checks:
+                if check.holds is None or not check.points:
+                    continue
+                differences.setdefault(check.noise, []).append(
+                    100 * abs(check.points[0].value - verdict.claim.paper / 100)
+                )
+                within.setdefault(check.noise, []).append(check.holds)
+        if not differences:
+            return "**Under which reading of the noise do the paper's numbers come back?** Not run here yet."
+        told = [
+            f"under `{noise}` {sum(within[noise])} of the {len(within[noise])} numbers printed for Fig 7 are within "
+            f"their tolerance and the mean distance is {np.mean(differences[noise]):.1f} points"
+            for noise in sorted(differences, key=lambda noise: np.mean(differences[noise]))
+        ]
+        return (
+            "**Under which reading of the noise do the paper's numbers come back?** On MNIST, " + "; ".join(told) + "."
+        )
+
+    def _controls(self) -> str:
+        """Say how far LocalNorm is above each control, over all measured noise."""
+        rows = []
+        for benchmark, preset, noise, cells in self._controlled():
+            localnorm = _curve(cells, "localnorm", small_sets=False)
+            for words, norm, small_sets in CONTROLS:
+                difference = (localnorm - _curve(cells, norm, small_sets=small_sets)).dropna()
+                difference = difference[difference.index.get_level_values("sigma") > 0]
+                if difference.empty:
+                    continue
+                by_seed = difference.groupby("train_seed").mean() * 100
+                largest = (difference.groupby("sigma").mean() * 100).agg(["min", "max"])
+                rows.append(
+                    [
+                        f"{benchmark} ({preset})",
+                        f"`{noise}`",
+                        words,
+                        _mean_with_interval(by_seed.to_numpy()),
+                        f"{largest['min']:+.1f} to {largest['max']:+.1f}",
+                        str(difference.index.get_level_values("sigma").nunique()),
+                    ]
+                )
+        question = "**How much better is LocalNorm than BatchNorm with test-time statistics?** "
+        if not rows:
+            return question + "Not run here yet."
+        head = [
+            "networks", "noise", "LocalNorm (BATCH) less", "mean over sigma above 0, points", "at one sigma", "sigmas",
+        ]  # fmt: skip
+        explained = (
+            "Differences in accuracy of networks of the same training seed on the same noisy images, "
+            "with 95 % t intervals over training seeds."
+        )
+        return f"{question}{explained}\n\n{_table(head, rows)}"
+
+    def _controlled(self) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+        seen = set()
+        for name in CONTROLLED:
+            for entry in self.evidence(name):
+                for noise, cells in entry.cells.groupby("noise_text"):
+                    if (entry.benchmark, noise) not in seen:
+                        seen.add((entry.benchmark, noise))
+                        yield entry.benchmark, entry.preset, str(noise), cells
+
+
+def _curve(cells: pd.DataFrame, norm: str, *, small_sets: bool) -> pd.Series:
+    """Return accuracies in mode batch by training seed and sigma."""
+    own = cells[(cells["norm"] == norm) & (cells["mode"] == "batch") & (cells["small_sets"] == small_sets)]
+    return own.set_index(["train_seed", "sigma"])["accuracy"]
+
+
+def _mean_with_interval(values: np.ndarray) -> str:
+    if len(values) < 2:
+        return f"{values[0]:+.1f} (one seed)"
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return f"{values.mean():+.1f} ({values.mean() - half:+.1f} to {values.mean() + half:+.1f}, {len(values)} seeds)"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)

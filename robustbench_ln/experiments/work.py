@@ -1,0 +1,170 @@
+"""What has to be done for experiments: the networks that they share, and the sweeps over each.
+
+Work is ordered network by network, seed 0 of every norm first: a network is measured as soon as it is
+trained, so that a run that is cut off leaves whole networks behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from robustbench_ln.benchmarks.benchmark import Benchmark
+from robustbench_ln.benchmarks.experiment import Reading
+from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.data.open import open_data, takes_image_size
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
+from robustbench_ln.modes import modes_for
+from robustbench_ln.store.store import StoredModel
+from robustbench_ln.sweep.plan import NoisyPass, SweepSettings, plan_cells
+from robustbench_ln.training.recipe import Recipe, plan_recipes
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for.
+
+    Attributes:
+        experiments: names of the items.
+        preset: how much of the recipes.
+        readings: of the noise.
+        benchmarks: networks of these benchmarks alone; empty for all.
+        seeds: in place of the benchmarks'; empty for theirs.
+        data: another data set for a benchmark's own, by its name, such as {"cifar10": "folder:PATH"}.
+    """
+
+    experiments: tuple[str, ...]
+    preset: str
+    readings: tuple[Reading, ...] = ("text", "code")
+    benchmarks: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    def request(self) -> dict[str, Any]:
+        """Return what is asked for as JSON values, for the record of the invocation."""
+        return {**asdict(self), "data": dict(self.data)}
+
+
+@dataclass(frozen=True)
+class NetworkWork:
+    """One network and what is to be measured with it.
+
+    Attributes:
+        recipe: how it is trained.
+        data: its data set.
+        needs: the sweeps that any of the experiments asks for.
+    """
+
+    recipe: Recipe
+    data: DataSet
+    needs: tuple[Need, ...]
+
+    def passes(self, model: StoredModel | None) -> list[NoisyPass]:
+        """Return the passes over noisy images, each cell once.
+
+        Args:
+            model: the trained network; None counts the cells of one that is not trained yet.
+        """
+        if model is None:
+            card = {"recipe": self.recipe.card(), "class_names": list(self.data.info.classes)}
+            model = StoredModel(self.recipe.label, Path(), card)
+        known: set[str] = set()
+        passes = []
+        for need in self.needs:
+            fitting = modes_for(self.recipe.norm)
+            modes = fitting if need.modes is None else tuple(mode for mode in need.modes if mode in fitting)
+            if not modes:
+                continue
+            settings = SweepSettings(
+                (need.noise,),
+                need.sigmas,
+                modes=modes,
+                batch_size=need.batch_size,
+                limit=need.settings.test_images,
+            )
+            for one in plan_cells([(model, self.data)], settings):
+                cells = [cell for cell in one.cells if cell.id not in known]
+                known.update(cell.id for cell in cells)
+                if cells:
+                    passes.append(NoisyPass(one.data, one.noise, one.sigma, one.settings, cells))
+        return passes
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that is asked for.
+
+    Attributes:
+        networks: in the order in which they are done.
+        obstacles: why the networks of a benchmark cannot be had, by its name.
+    """
+
+    networks: list[NetworkWork]
+    obstacles: dict[str, LnbenchError]
+
+
+def plan_work(
+    declared: Declared, asked: Asked, data_dir: Path, on_note: Callable[[str], None] = lambda note: None
+) -> Work:
+    """Return the networks and sweeps that experiments need; data that are missing are told, not raised.
+
+    Raises:
+        LnbenchError: unknown names, or a benchmark that none of the experiments shows.
+    """
+    experiments = [declared.experiment(name) for name in dict.fromkeys(asked.experiments)]
+    names = dict.fromkeys(name for each in experiments for name in each.benchmarks)
+    for name in asked.benchmarks:
+        declared.benchmark(name)
+        if name not in names:
+            raise LnbenchError(
+                f"None of the experiments shows benchmark '{name}'.", f"They show: {', '.join(names)}."
+            )
+    work = Work([], {})
+    for name in names:
+        if asked.benchmarks and name not in asked.benchmarks:
+            continue
+        settings = preset_of(declared, name, asked.preset)
+        try:
+            work.networks.extend(_of_benchmark(declared, asked, name, settings, data_dir, on_note))
+        except LnbenchError as error:
+            work.obstacles[name] = error
+    order = list(names)
+    work.networks.sort(
+        key=lambda one: (one.recipe.seed != 0, order.index(one.recipe.benchmark), one.recipe.seed)
+    )
+    return work
+
+
+def _of_benchmark(
+    declared: Declared,
+    asked: Asked,
+    name: str,
+    settings: Benchmark,
+    data_dir: Path,
+    on_note: Callable[[str], None],
+) -> list[NetworkWork]:
+    wanted: dict[str, tuple[Recipe, list[Need]]] = {}
+    data: DataSet | None = None
+    for item in asked.experiments:
+        experiment = declared.experiment(item)
+        if name not in experiment.benchmarks:
+            continue
+        spec = asked.data.get(settings.data, settings.data)
+        size = settings.image_size if takes_image_size(spec) else None
+        data = data or open_data(spec, data_dir, size, on_note=on_note)
+        if experiment.figure == "histograms":
+            continue  # of images alone
+        needs = [
+            need
+            for need in needs_of(declared, experiment, name, asked.preset)
+            if need.sweep.reading is None or need.sweep.reading in asked.readings
+        ]
+        norms = shown_norms(experiment, settings)
+        for recipe in plan_recipes(name, settings, data, norms=norms, seeds=asked.seeds or None):
+            own = [need for need in needs if (recipe.norm, recipe.norm_options) in need.norms]
+            wanted.setdefault(recipe.id, (recipe, []))[1].extend(own)
+    return [NetworkWork(recipe, data, tuple(needs)) for recipe, needs in wanted.values() if data is not None]

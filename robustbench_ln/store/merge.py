@@ -1,0 +1,118 @@
+"""Copy results into a results folder; what is there already is kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.publish import publish_file
+from robustbench_ln.store.pack import checked_cell
+from robustbench_ln.store.results import LOGS, Results
+from robustbench_ln.store.store import Store, StoredModel, write_card
+
+
+@dataclass
+class Merged:
+    """What a merge did.
+
+    Attributes:
+        copied: cells copied.
+        present: cells that were there already, with the same counts.
+        different: names of cells that were there already with other counts, which are kept.
+        models: networks copied.
+        problems: a sentence for each cell and network that was left out, since it cannot be read.
+    """
+
+    copied: int = 0
+    present: int = 0
+    different: list[str] = field(default_factory=list)
+    models: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def merge(into: Store, sources: Sequence[Results]) -> Merged:
+    """Copy cells, networks, invocations and failures that a folder does not have yet.
+
+    Cells of packed results have no predictions, and their networks no weights; weights that a later source
+    has are added to a network that came without.
+
+    Args:
+        into: the folder, which need not exist.
+        sources: folders and packed results, the earlier ones first served.
+
+    Raises:
+        LnbenchError: a source without any results, or a folder that cannot be written.
+    """
+    for source in sources:
+        if not any(source.names().values()):
+            raise LnbenchError(
+                f"There are no results in '{source.root}'.", "Name results folders or packed files."
+            )
+    into.check_writable()
+    merged = Merged()
+    for source in sources:
+        _copy_models(source, into, merged)
+        # Invocations first, as in a sweep: no cell names one that is not there.
+        known = into.run_records()
+        for run_id, record in source.run_records().items():
+            if run_id not in known:
+                into.publish_run(run_id, record)
+        _copy_cells(source, into, merged)
+        _copy_failures(source.all_failures(), into)
+    return merged
+
+
+def _copy_cells(source: Results, into: Store, merged: Merged) -> None:
+    for cell_id in sorted(source.cell_ids()):
+        try:
+            record, counts = checked_cell(source, cell_id)
+            if into.publish_cell(cell_id, record["identity"], counts, source.how(cell_id)):
+                merged.copied += 1
+            elif (
+                into.record(cell_id)["counts"] == record["counts"]
+                and (into.counts(cell_id).confusion == counts.confusion).all()
+            ):
+                merged.present += 1
+            else:
+                merged.different.append(cell_id)
+        except LnbenchError as error:
+            merged.problems.append(f"Left out cell '{cell_id}' of '{source.root}'. {error}")
+
+
+def _copy_models(source: Results, into: Store, merged: Merged) -> None:
+    there = set(into.model_ids())
+    for model_id in source.model_ids():
+        try:
+            model = source.model(model_id)
+            if model_id not in there:
+                into.publish_model(model_id, partial(_write_model, source, model))
+                merged.models += 1
+            elif model.folder is not None and model.weights.is_file():
+                kept = into.model(model_id).weights
+                if not kept.exists():
+                    publish_file(kept, model.weights.read_bytes())
+        except LnbenchError as error:
+            merged.problems.append(f"Left out model '{model_id}' of '{source.root}'. {error}")
+
+
+def _write_model(source: Results, model: StoredModel, folder: Path) -> None:
+    write_card(folder, model.card)
+    for name in LOGS:
+        log = source.log(model.id, name)
+        if log is not None:
+            (folder / f"{name}.csv").write_bytes(log.encode("utf-8"))
+    if model.folder is not None and model.weights.is_file():
+        shutil.copyfile(model.weights, folder / "weights.safetensors")
+
+
+def _copy_failures(failures: Mapping[str, dict[str, Any]], into: Store) -> None:
+    known = into.all_failures()
+    for name, record in failures.items():
+        if name not in known:
+            cell_id, _, run_id = name.rpartition(".")
+            into.publish_failure(cell_id, run_id, record)

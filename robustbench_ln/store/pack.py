@@ -1,0 +1,137 @@
+"""Pack results into one file: records and counts, cards and invocations, no predictions and no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import content_hash
+from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.store.factored import smallest
+from robustbench_ln.store.packed import PackedStore, packed_bytes
+from robustbench_ln.store.results import LOGS, Results, choose_names
+from robustbench_ln.store.store import Counts
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was packed.
+
+    Attributes:
+        path: the file.
+        cells: how many it holds.
+        models: how many cards it holds.
+        size: of the file, in bytes.
+        problems: a sentence for each cell and card that was left out, since it cannot be read.
+    """
+
+    path: Path
+    cells: int
+    models: int
+    size: int
+    problems: list[str]
+
+
+def pack(source: Results, out: Path | None = None, patterns: Sequence[str] = ()) -> Packed:
+    """Write results as one file; the same results give the same bytes.
+
+    Args:
+        source: what to pack.
+        out: the file; `results.npz` in a results folder when left out. A file of packed results that is
+            there already is replaced, no other.
+        patterns: pack only models whose name matches, with their cells, their failures and the invocations
+            that made them; see `robustbench_ln.store.results.choose_names`.
+
+    Raises:
+        LnbenchError: no cell to pack, a pattern that matches no model, or a file that cannot be written.
+    """
+    path = _target(source, out)
+    problems: list[str] = []
+    cells = {}
+    for cell_id in sorted(source.cell_ids()):
+        try:
+            record, counts = checked_cell(source, cell_id)
+        except LnbenchError as error:
+            problems.append(f"Left out cell '{cell_id}'. {error}")
+        else:
+            cells[cell_id] = (record, smallest(counts.confusion), source.how(cell_id))
+    models: dict[str, dict[str, Any]] = {}
+    trained_by: dict[str, str] = {}
+    for model_id in source.model_ids():
+        try:
+            model = source.model(model_id)
+        except LnbenchError as error:
+            problems.append(f"Left out model '{model_id}'. {error}")
+        else:
+            models[model_id] = {"card": model.card} | {name: source.log(model_id, name) for name in LOGS}
+            trained_by[model_id] = model.run_id
+    runs, failures = source.run_records(), source.all_failures()
+    if patterns:
+        names = models.keys() | {_model_id(record) for record, *_ in cells.values()}
+        chosen = set(choose_names(sorted(names), patterns, source.root))
+        cells = {name: cell for name, cell in cells.items() if _model_id(cell[0]) in chosen}
+        models = {name: model for name, model in models.items() if name in chosen}
+        failures = {name: record for name, record in failures.items() if _model_id(record) in chosen}
+        made_by = {how.get("run_id") for *_, how in cells.values()}
+        made_by |= {trained_by[name] for name in models}
+        made_by |= {name.rpartition(".")[2] for name in failures}
+        runs = {name: record for name, record in runs.items() if name in made_by}
+    if not cells:
+        raise LnbenchError(
+            f"There is nothing to pack: '{source.root}' holds no measured cell"
+            f"{' of these models' if patterns else ' that can be read'}. {' '.join(problems[:1])}".strip(),
+            "Measure some first: lnbench corrupt-eval",
+        )
+    content = packed_bytes(cells, {"models": models, "runs": runs, "failures": failures})
+    publish_file(path, content)
+    return Packed(path, len(cells), len(models), len(content), problems)
+
+
+def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]:
+    """Return a cell's record and counts, which agree with each other and with its name.
+
+    Raises:
+        LnbenchError: the cell cannot be read, or its name, record and counts do not agree.
+    """
+    record, counts = source.record(cell_id), source.counts(cell_id)
+    hint = "Remove it to have it measured again."
+    if cell_id.rpartition("-")[2] != content_hash(record["identity"]):
+        raise LnbenchError("Its name is not the hash of its identity: something changed it.", hint)
+    shape = counts.confusion.shape
+    if len(shape) != 2 or shape[0] != shape[1] or (counts.confusion < 0).any():
+        raise LnbenchError(f"Its counts, of shape {shape}, are no confusion matrix.", hint)
+    if record["counts"] != counts.record():
+        raise LnbenchError("Its record's counts are not those of its confusion matrix.", hint)
+    return record, counts
+
+
+def _target(source: Results, out: Path | None) -> Path:
+    """Return where the file goes; through links, since what a link points at is what the user means."""
+    if out is None and isinstance(source, PackedStore):
+        raise LnbenchError(f"'{source.root}' is packed already.", "Name the new file with --out FILE.")
+    path = source.root / "results.npz" if out is None else out
+    if path.is_symlink():
+        path = path.resolve()
+    if source.cell_ids():
+        check_writable(path.parent, "Choose another file with --out FILE.")
+    if path.exists():
+        if not path.is_file():
+            raise LnbenchError(f"'{path}' is not a file.", "Name a file with --out FILE.")
+        try:
+            PackedStore(path)
+        except LnbenchError as error:
+            raise LnbenchError(
+                f"'{path}' is there already and is not packed results of this version.",
+                "Name another file with --out FILE, or remove it.",
+            ) from error
+    return path
+
+
+def _model_id(record: Any) -> str:
+    """Return the model that a cell or a failure is of; empty where a foreign record names none."""
+    for key in ("identity", "model", "id"):
+        record = record.get(key) if isinstance(record, dict) else None
+    return record if isinstance(record, str) else ""

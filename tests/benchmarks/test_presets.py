@@ -1,0 +1,162 @@
+"""Presets, inheritance, variants of a norm, experiments: what is declared is what comes out."""
+
+import textwrap
+
+import pytest
+
+from robustbench_ln import LnbenchError
+from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.norms.registry import resolve_options
+
+FILE = textwrap.dedent(
+    """\
+    grids:
+      few: "0,1,2"
+    benchmarks:
+      one:
+        title: First
+        data: digits
+        network: mnist-net
+        norms:
+          batchnorm: {}
+          localnorm:groups=2: {}
+          localnorm:groups=5: {eps: 0.01}
+        train: {epochs: 3, batch_size: 50, learning_rate: 0.001, decay: 0.9}
+        seeds: [0, 1]
+        presets:
+          quick:
+            shortens: one epoch
+            train: {epochs: 1, one_cycle: 0.3}
+            seeds: [0]
+            test_images: 100
+      two:
+        like: one
+        title: Second
+        train: {noisy: {noise: agn, sigma: 1, share: 0.5}}
+    experiments:
+      fig:
+        paper: Fig 0
+        title: A figure
+        figure: curves
+        benchmarks: [one]
+        sweeps:
+          - {noise: agn, reading: text, sigma: few}
+        claims:
+          - {id: a, rule: value, text: a number, of: {norm: batchnorm, noise: agn}, sigma: 1, paper: 44.67}
+    """
+)
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "benchmarks.yaml"
+
+    def write(content):
+        path.write_text(content)
+        return path
+
+    return write
+
+
+def test_a_norm_may_stand_several_times_with_options_in_its_key(written):
+    one = load_declared(written(FILE)).benchmark("one")
+    assert one.norm_options() == [
+        ("batchnorm", {}),
+        ("localnorm", {"groups": 2}),
+        ("localnorm", {"groups": 5, "eps": 0.01}),
+    ]
+
+
+def test_a_preset_changes_what_it_names_and_nothing_else(written):
+    one = load_declared(written(FILE)).benchmark("one")
+    quick = one.at("quick")
+    assert (quick.train.epochs, quick.train.batch_size, quick.train.learning_rate) == (1, 50, 0.001)
+    assert (quick.train.one_cycle, quick.train.decay) == (0.3, 1), (
+        "another schedule takes the place of the old"
+    )
+    assert (quick.seeds, quick.test_images, quick.train_images) == ((0,), 100, None)
+    assert quick.norms == one.norms
+    assert one.at("paper") == one
+    with pytest.raises(LnbenchError, match="quick"):
+        one.at("quik")
+
+
+def test_a_benchmark_like_another_differs_in_what_it_says(written):
+    declared = load_declared(written(FILE))
+    one, two = declared.benchmark("one"), declared.benchmark("two")
+    assert two.title == "Second"
+    assert two.train.noisy is not None
+    assert two.train.model_copy(update={"noisy": None}) == one.train
+    assert two.at("quick").train.noisy == two.train.noisy
+
+
+def test_a_setting_at_its_default_does_not_stand_in_the_card(written):
+    one = load_declared(written(FILE)).benchmark("one")
+    assert one.train.card() == {"epochs": 3, "batch_size": 50, "learning_rate": 0.001, "decay": 0.9}
+    assert one.at("quick").train.card() == {
+        "epochs": 1,
+        "batch_size": 50,
+        "learning_rate": 0.001,
+        "decay": 1.0,
+        "one_cycle": 0.3,
+    }
+
+
+MISTAKES = {
+    "unknown section": ("experiments:", "experimentz:", 24, "Did you mean 'experiments'"),
+    "unknown base": ("like: one", "like: none", 21, "'none'"),
+    "unknown preset key": ("seeds: [0]", "seedz: [0]", 18, "seedz"),
+    "wrong setting of a preset": ("{epochs: 1, one_cycle: 0.3}", "{epochs: one}", 17, "'one'"),
+    "two schedules": ("{epochs: 1, one_cycle: 0.3}", "{decay: 0.5, one_cycle: 0.3}", 17, "three schedules"),
+    "preset whose batch does not divide": ("{epochs: 1, one_cycle: 0.3}", "{batch_size: 7}", 17, "7"),
+    "preset without words": ("        shortens: one epoch\n", "", 15, "shortens"),
+    "unknown benchmark": ("benchmarks: [one]", "benchmarks: [onne]", 29, "'one'"),
+    "unknown noise": ("{noise: agn, reading", "{noise: agm, reading", 31, "agn"),
+    "unknown grid": ("sigma: few", "sigma: fw", 31, "fw"),
+    "unknown reading": ("reading: text", "reading: texts", 31, "text"),
+    "unknown rule": ("rule: value", "rule: valu", 33, "ordering"),
+    "unknown key of a claim": ("paper: 44.67", "papr: 44.67", 33, "papr"),
+    "unknown norm of a claim": ("of: {norm: batchnorm,", "of: {norm: batchnrm,", 33, "batchnorm"),
+    "number out of range": ("paper: 44.67", "paper: 144.67", 33, "144.67"),
+    "sigma beyond the family": (
+        "{noise: agn, reading: text, sigma: few}",
+        "{noise: mbn, sigma: few}",
+        31,
+        "2",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_an_error_that_names_file_and_line(mistake, written):
+    old, new, line, part = MISTAKES[mistake]
+    assert FILE.count(old) == 1, "the case does not change what it means to"
+    path = written(FILE.replace(old, new))
+    with pytest.raises(LnbenchError) as caught:
+        load_declared(path)
+    assert caught.value.message.startswith(f"{path}:{line}: ")
+    assert part in str(caught.value)
+
+
+def test_the_packaged_file_declares_every_item_of_the_paper(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    declared = load_declared(find_config(None))
+    items = {experiment.paper for experiment in declared.experiments.values()}
+    figures = {1, 2, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17}
+    panels = {"Fig 4a", "Fig 4b", "Fig 9a", "Fig 9b", *(f"Fig 8{letter}" for letter in "abcdef")}
+    assert items == {"Table 1", "Table 2", *(f"Fig {number}" for number in figures), *panels}
+    for experiment in declared.experiments.values():
+        for benchmark in experiment.benchmarks:
+            assert "quick" in declared.benchmark(benchmark).presets
+        kinds = {sweep.reading for sweep in experiment.sweeps} - {None}
+        assert kinds != {"code"}, "what the paper's text says can be run"
+
+
+def test_controls_are_declared_for_every_network_of_the_paper(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    declared = load_declared(find_config(None))
+    for name in ("mnist", "cifar10-vgg", "cifar10-resnet32", "cars", "cars-lite0"):
+        options = {
+            norm: resolve_options(norm, given) for norm, given in declared.benchmark(name).norm_options()
+        }
+        assert options["ghostbatchnorm"]["groups"] == options["localnorm"]["groups"]
