@@ -175,9 +175,7 @@ def find_best(claim: Best, curves: Mapping[int, Curve]) -> Finding:
         UndecidedError: they do not decide it.
     """
     if len(curves) < _LEAST_GROUPS:
-        raise UndecidedError(
-            f"{len(curves)} numbers of groups were measured; a best one needs {_LEAST_GROUPS}"
-        )
+        raise UndecidedError(f"numbers of groups measured: {len(curves)}; a best one needs {_LEAST_GROUPS}")
     inside = [groups for groups in curves if groups in claim.groups]
     outside = [groups for groups in curves if groups not in claim.groups]
     if not inside or not outside:
@@ -197,7 +195,7 @@ def find_best(claim: Best, curves: Mapping[int, Curve]) -> Finding:
         f"the best of {_groups(inside)} groups less the best of {_groups(outside)}",
         points_of(leads, _fewest_images(list(curves.values())), share=False),
         Allowed(0.0, strict=True),
-        f"the best has {_groups(claim.groups)} groups",
+        f"{_groups(claim.groups)} groups best",
         in_points,
         aside,
     )
