@@ -87,7 +87,9 @@ def _of_preset(
     cells = pd.concat(parts) if parts else rows.iloc[:0].assign(**extra)
     # A cell that two sweeps ask for counts once.
     cells = cells.drop_duplicates("cell", ignore_index=True)
-    return Evidence(name, preset, settings, results, tuple(own), cells, len(norms) * len(settings.seeds))
+    # Histograms are of images alone.
+    asked = 0 if experiment.figure == "histograms" else len(norms) * len(settings.seeds)
+    return Evidence(name, preset, settings, results, tuple(own), cells, asked)
 
 
 def is_of(model: StoredModel, name: str, settings: Benchmark) -> bool:
