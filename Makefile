@@ -22,7 +22,7 @@ help:
 	@echo "                    repeat it to go on. SOURCES='--data cifar10=folder:PATH' names other data"
 	@echo "make replicate-check  train one MNIST network again and hold it against the committed results"
 	@echo "make lint           formatting, lint and types"
-	@echo "make docs           write the tables generated from code and results/reference.npz"
+	@echo "make docs           write the tables generated from code and results/replication.npz"
 
 install: $(VENV)/.installed
 

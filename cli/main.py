@@ -43,7 +43,7 @@ app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --
 app.command(epilog="Example: lnbench convert torchvision:resnet18 --norm localnorm --groups 8")(convert)
 app.command(epilog="Example: lnbench run fig7 --preset quick")(run)
 app.command("list", epilog="Example: lnbench list --json")(list_)
-app.command(epilog="Example: lnbench report --results results/reference.npz --out page.html")(report)
+app.command(epilog="Example: lnbench report --results results/replication.npz --out page.html")(report)
 app.add_typer(results, name="results")
 
 

@@ -58,7 +58,7 @@ def pack(
         raise typer.Exit(SOME_FAILED)
 
 
-@results.command(epilog="Example: lnbench results merge results other/results reference.npz")
+@results.command(epilog="Example: lnbench results merge results other/results replication.npz")
 def merge(
     into: Annotated[Path, typer.Argument(metavar="INTO", help="The results store to copy into.")],
     sources: Annotated[list[Path], typer.Argument(metavar="FROM...", help="Stores or packed files.")],

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 def run(
     experiments: Annotated[
         list[str],
-        typer.Argument(
-            metavar="EXPERIMENT...", help="Items of the paper, see lnbench list; all for every item."
-        ),
+        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper (lnbench list), or all."),
     ],
     preset: options.Preset = "paper",
     reading: Annotated[

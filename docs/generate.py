@@ -1,4 +1,4 @@
-"""Write what the documents say of the code and of the reference results; `make docs` runs it.
+"""Write what the documents say of the code and of the committed replication; `make docs` runs it.
 
 Each block between `<!-- generated: NAME -->` and `<!-- end -->` is replaced, so no number and no table in
 the documents is typed by hand. With `--check` nothing is written, and the exit code tells whether anything
@@ -10,30 +10,23 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-import pandas as pd
+from replication import Replication, markdown_table
 
-from robustbench_ln import load_results
-from robustbench_ln.metrics import summarize_curves
 from robustbench_ln.noise import NOISES
 from robustbench_ln.norms.registry import NORMS
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / "results" / "reference.npz"
 DOCUMENTS = (
     "README.md",
     "docs/reference/noises.md",
     "docs/reference/modes.md",
     "docs/reference/networks.md",
+    "docs/explanation/replication.md",
 )
-#: Printed in the text of the LocalNorm paper, section 5.2 (Fig 7), in per cent.
-FIG_7 = {
-    "batchnorm": {1: "44.67", 2: "about 10"},
-    "switchnorm": {1: "84.89", 2: "39.31"},
-    "localnorm": {1: "97.78", 2: "75.01"},
-}
-#: Printed in the same paper, Table 2.
+#: Printed in the LocalNorm paper, Table 2.
 TABLE_2 = {
     ("vgg16", "batchnorm"): 15_001_418,
     ("vgg16", "switchnorm"): 15_001_496,
@@ -42,19 +35,12 @@ TABLE_2 = {
     ("resnet32", "switchnorm"): 470_414,
     ("resnet32", "localnorm"): 473_610,
 }
-RANGES = {"agn": "0 to 4", "agn-uniform-additive": "0 to 4", "mbn": "0 to 0.8"}
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
 def noises() -> str:
     """Every noise with its formula, what sigma means, and its source."""
     rows = [[f"`{one.name}`", one.formula, one.sigma, one.source] for one in NOISES.values()]
-    return table(["name", "formula", "sigma is the", "source"], rows)
+    return markdown_table(["name", "formula", "sigma is the", "source"], rows)
 
 
 def modes() -> str:
@@ -63,59 +49,7 @@ def modes() -> str:
         [f"`{one.name}`", ", ".join(f"`{mode}`" for mode in one.modes), _options(one.options), one.source]
         for one in NORMS.values()
     ]
-    return table(["norm", "modes, its home mode first", "options", "source"], rows)
-
-
-def mnist() -> str:
-    """Clean accuracy and mean accuracy over each noise's range, of the committed MNIST results."""
-    cells = load_results(REFERENCE)
-    cells = cells[(cells["benchmark"] == "mnist") & cells["noise"].isin(RANGES)]
-    curves = summarize_curves(cells)
-    rows = []
-    for info in NORMS.values():
-        for mode in info.modes:
-            mine = curves[(curves["norm"] == info.name) & (curves["mode"] == mode)].set_index("noise")
-            if mine.empty:
-                continue
-            clean = mine.iloc[0]
-            home = " (home)" if mode == info.home_mode else ""
-            rows.append(
-                [
-                    f"{info.name}",
-                    f"`{mode}`{home}",
-                    "yes" if clean["coupled"] else "no",
-                    f"{clean['clean']:.2%} ({clean['clean_low']:.2%} to {clean['clean_high']:.2%})",
-                    *(f"{mine.loc[noise, 'area']:.1%}" if noise in mine.index else "" for noise in RANGES),
-                ]
-            )
-    head = ["norm", "mode", "uses other test images", "clean accuracy (95 % interval)"]
-    head += [f"mean under `{noise}`, sigma {span}" for noise, span in RANGES.items()]
-    return table(head, rows) + "\n\n" + _provenance(cells)
-
-
-def fig7() -> str:
-    """The numbers that the paper prints for Fig 7 beside those measured under both readings of its noise."""
-    cells = load_results(REFERENCE)
-    cells = cells[cells["benchmark"] == "mnist"]
-    rows = []
-    for norm, mode in (
-        ("batchnorm", "frozen"),
-        ("switchnorm", "frozen"),
-        ("localnorm", "batch"),
-        ("batchnorm", "batch"),
-        ("switchnorm", "batch"),
-    ):
-        mine = cells[(cells["norm"] == norm) & (cells["mode"] == mode)]
-        printed = FIG_7[norm] if mode == NORMS[norm].home_mode else {}
-        row = [norm, f"`{mode}`"]
-        for sigma in (1, 2):
-            row.append(printed.get(sigma, ""))
-            row += [_at(mine, noise, sigma) for noise in ("agn", "agn-uniform-additive")]
-        rows.append(row)
-    head = ["norm", "mode"]
-    for sigma in (1, 2):
-        head += [f"sigma {sigma}: paper", "`agn`", "`agn-uniform-additive`"]
-    return table(head, rows)
+    return markdown_table(["norm", "modes, its home mode first", "options", "source"], rows)
 
 
 def parameters() -> str:
@@ -144,7 +78,7 @@ def parameters() -> str:
         "Table 2 prints",
         "Table 2 has more",
     ]
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 #: What reproduces the paper's number for ResNet32; no norm of this project.
@@ -170,34 +104,24 @@ def _counted(network: str, shape: tuple[int, int, int], norm: str) -> tuple[int,
     return count.trainable, count.statistics
 
 
-def _at(cells: pd.DataFrame, noise: str, sigma: float) -> str:
-    found = cells[(cells["noise"] == noise) & (cells["sigma"] == sigma)]
-    return f"{found['accuracy'].iloc[0]:.2%}" if len(found) else ""
-
-
-def _provenance(cells: pd.DataFrame) -> str:
-    images = sorted(set(cells["images"]))
-    seeds = sorted(set(cells["train_seed"]))
-    return (
-        f"n = {', '.join(f'{count:,}' for count in images)} test images; training seed"
-        f"{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-        f"{'' if len(seeds) > 1 else ' only, so differences between rows include seed-to-seed luck'}; "
-        f"{cells['sigma'].nunique()} different sigmas, {len(cells)} cells. "
-        "The interval takes images as independent, which modes that use other test images break."
-    )
-
-
 def _options(options: object) -> str:
     assert isinstance(options, dict)
     return ", ".join(f"{name}={'required' if value is None else value}" for name, value in options.items())
+
+
+@cache
+def _replication() -> Replication:
+    return Replication(ROOT)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "noises": noises,
     "modes": modes,
     "parameters": parameters,
-    "mnist": mnist,
-    "fig7": fig7,
+    "mnist": lambda: _replication().mnist(),
+    "answer": lambda: _replication().answer(),
+    "items": lambda: _replication().items(),
+    "claims": lambda: _replication().claims(),
 }
 
 

@@ -1,4 +1,4 @@
-"""What docs/explanation/replication.md says of the committed replication: its answers, and a verdict a claim."""
+"""What docs/explanation/replication.md says of the committed replication: answers, and a verdict a claim."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.benchmarks.read import Declared, load_declared
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence
 from robustbench_ln.experiments.state import progress_of
-from robustbench_ln.experiments.verdicts import Verdict, judge
+from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values
+from robustbench_ln.modes import MODES
+from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 
@@ -53,6 +56,46 @@ class Replication:
         """Return the two answers that the page begins with."""
         return f"{self._reading()}\n\n{self._controls()}"
 
+    def mnist(self) -> str:
+        """Return accuracies of the MNIST networks in every mode, beside what the paper prints for Fig 7."""
+        (entry,) = self.evidence("fig7")
+        cells = entry.cells
+        cells = cells.assign(
+            norm_rank=cells["norm"].map(list(NORMS).index), mode_rank=cells["mode"].map(MODES.index)
+        )
+        printed = {
+            (value["norm"], value["mode"], value["sigma"]): f"{value['paper']:g}"
+            for value in paper_values(self.declared.experiment("fig7"))
+        }
+        noises = ("agn", "agn-uniform-additive")
+        rows = []
+        for (_, _, small), own in cells.groupby(["norm_rank", "mode_rank", "small_sets"]):
+            norm, mode = own["norm"].iloc[0], own["mode"].iloc[0]
+            home = " (home)" if mode == NORMS[norm].home_mode and not small else ""
+            row = [
+                norm,
+                f"`{mode}`{', sets of N/K' if small else home}",
+                "yes" if own["coupled"].iloc[0] else "no",
+            ]
+            clean = own[(own["sigma"] == 0) & (own["noise"] == noises[0])]
+            row.append(_accuracies(clean))
+            for sigma in (1.0, 2.0):
+                row.append("" if small else printed.get((norm, mode, sigma), ""))
+                row += [
+                    _accuracies(own[(own["sigma"] == sigma) & (own["noise"] == noise)]) for noise in noises
+                ]
+            rows.append(row)
+        head = ["norm", "mode", "uses other test images", "clean"]
+        for sigma in (1, 2):
+            head += [f"sigma {sigma}: paper", *(f"`{noise}`" for noise in noises)]
+        shortened = entry.settings.presets[entry.preset].shortens if entry.preset != PAPER else ""
+        images = sorted(set(cells["images"]))
+        return (
+            f"{markdown_table(head, rows)}\n\nPer cent of n = {', '.join(f'{count:,}' for count in images)} test "
+            "images: mean over training seeds, in brackets half the width of its 95 % t interval and the number of "
+            f"seeds. Recipe: {shortened or 'the full one'}; {len(cells):,} cells."
+        )
+
     def items(self) -> str:
         """Return a table of all items: what was measured and what became of the claims."""
         rows = []
@@ -73,7 +116,7 @@ class Replication:
                 counted or "no claim",
             ]
             rows.append(row)
-        return _table(["in the paper", "experiment", "measured", "claims"], rows)
+        return markdown_table(["in the paper", "experiment", "measured", "claims"], rows)
 
     def claims(self) -> str:
         """Return a table of all claims that were measured, one row a check."""
@@ -93,11 +136,12 @@ class Replication:
             ]
             if rows:
                 head = ["the paper says", "networks", "noise (reading)", "measured", "verdict", "why"]
-                parts.append(f"### {experiment.paper}: {experiment.title}\n\n{_table(head, rows)}")
+                parts.append(f"### {experiment.paper}: {experiment.title}\n\n{markdown_table(head, rows)}")
         return "\n\n".join(parts)
 
     def _reading(self) -> str:
         """Say under which noise the numbers printed for Fig 7 come back."""
+        question = "**Under which reading of the noise do the paper's numbers come back?**"
         differences: dict[str, list[float]] = {}
         within: dict[str, list[bool]] = {}
         for verdict in self.verdicts("fig7"):
@@ -111,17 +155,13 @@ class Replication:
                 )
                 within.setdefault(check.noise, []).append(check.holds)
         if not differences:
-            return "**Under which reading of the noise do the paper's numbers come back?** Not run here yet."
+            return f"{question} Not run here yet."
         told = [
-            f"under `{noise}` {sum(within[noise])} of the {len(within[noise])} numbers printed for Fig 7 are within "
-            f"their tolerance and the mean distance is {np.mean(differences[noise]):.1f} points"
+            f"under `{noise}` {sum(within[noise])} of the {len(within[noise])} numbers printed for Fig 7 are "
+            f"within their tolerance and the mean distance is {np.mean(differences[noise]):.1f} points"
             for noise in sorted(differences, key=lambda noise: np.mean(differences[noise]))
         ]
-        return (
-            "**Under which reading of the noise do the paper's numbers come back?** On MNIST, "
-            + "; ".join(told)
-            + "."
-        )
+        return f"{question} On MNIST, {'; '.join(told)}."
 
     def _controls(self) -> str:
         """Say how far LocalNorm is above each control, over all measured noise."""
@@ -148,14 +188,13 @@ class Replication:
         question = "**How much better is LocalNorm than BatchNorm with test-time statistics?** "
         if not rows:
             return question + "Not run here yet."
-        head = [
-            "networks", "noise", "LocalNorm (BATCH) less", "mean over sigma above 0, points", "at one sigma", "sigmas",
-        ]  # fmt: skip
+        head = ["networks", "noise", "LocalNorm (BATCH) less", "points, mean over sigma above 0"]
+        head += ["points at one sigma", "sigmas"]
         explained = (
             "Differences in accuracy of networks of the same training seed on the same noisy images, "
             "with 95 % t intervals over training seeds."
         )
-        return f"{question}{explained}\n\n{_table(head, rows)}"
+        return f"{question}{explained}\n\n{markdown_table(head, rows)}"
 
     def _controlled(self) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
         seen = set()
@@ -173,13 +212,28 @@ def _curve(cells: pd.DataFrame, norm: str, *, small_sets: bool) -> pd.Series:
     return own.set_index(["train_seed", "sigma"])["accuracy"]
 
 
+def _accuracies(cells: pd.DataFrame) -> str:
+    """Return the mean accuracy over training seeds in per cent, with half of its interval."""
+    values = 100 * cells["accuracy"].to_numpy()
+    if not len(values):
+        return ""
+    if len(values) < 2:
+        return f"{values[0]:.2f} (one seed)"
+    return f"{values.mean():.2f} (± {_half_width(values):.2f}, {len(values)})"
+
+
+def _half_width(values: np.ndarray) -> float:
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+
+
 def _mean_with_interval(values: np.ndarray) -> str:
     if len(values) < 2:
         return f"{values[0]:+.1f} (one seed)"
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-    return f"{values.mean():+.1f} ({values.mean() - half:+.1f} to {values.mean() + half:+.1f}, {len(values)} seeds)"
+    mean, half = values.mean(), _half_width(values)
+    return f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f}, {len(values)} seeds)"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)

@@ -19,7 +19,7 @@ from robustbench_ln.training.loop import train
 from robustbench_ln.training.recipe import plan_recipes
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(1200)]
-REFERENCE = Path(__file__).parent.parent / "results" / "reference.npz"
+REPLICATION = Path(__file__).parent.parent / "results" / "replication.npz"
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +64,11 @@ def test_a_single_epoch_learns_mnist_and_evaluates_within_the_interval_of_its_ca
     assert batch.loc[0.5, "accuracy"] > 0.5
 
 
-def test_the_reference_results_are_whole(mnist):
-    cells = load_results(REFERENCE)
+def test_the_committed_results_are_whole(mnist):
+    cells = load_results(REPLICATION)
     cells = cells[cells["benchmark"] == "mnist"]
     assert set(cells["images"]) == {10_000}
     labels = np.bincount(mnist.arrays("test").labels)
-    store = open_store(REFERENCE)
+    store = open_store(REPLICATION)
     for cell in cells["cell"]:
         assert (store.counts(cell).confusion.sum(1) == labels).all()

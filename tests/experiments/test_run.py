@@ -1,0 +1,164 @@
+"""Experiments from the plan to the cells, on the embedded digits: what is missing is done, once, and in order."""
+
+import textwrap
+
+import pytest
+
+from robustbench_ln import LnbenchError, load_results
+from robustbench_ln.benchmarks.read import load_declared
+from robustbench_ln.experiments.estimate import estimate_seconds
+from robustbench_ln.experiments.evidence import gather_evidence
+from robustbench_ln.experiments.needs import count_cells, needs_of, spread
+from robustbench_ln.experiments.run import Resources, look_through, run_todo
+from robustbench_ln.experiments.state import progress_of
+from robustbench_ln.experiments.verdicts import judge
+from robustbench_ln.experiments.work import Asked, plan_work
+from robustbench_ln.store.store import Store
+
+FILE = textwrap.dedent(
+    """\
+    benchmarks:
+      toy:
+        title: Toy
+        data: digits
+        network: mnist-net
+        norms:
+          batchnorm: {momentum: 0.1}
+          localnorm: {groups: 5}
+        train: {epochs: 2, batch_size: 50, learning_rate: 0.002}
+        seeds: [0, 1]
+        train_images: 200
+        test_images: 60
+        presets:
+          quick: {shortens: one epoch and one seed, train: {epochs: 1}, seeds: [0], points: 2}
+      absent:
+        title: Not here
+        data: folder:/nowhere/at/all
+        network: mnist-net
+        norms:
+          batchnorm: {}
+        train: {epochs: 1, batch_size: 50, learning_rate: 0.002}
+    experiments:
+      first:
+        paper: Fig 1
+        title: Two readings
+        figure: curves
+        benchmarks: [toy]
+        minimum_clean: 0
+        sweeps:
+          - {noise: agn, reading: text, sigma: "0,1,2", modes: [frozen, batch]}
+          - {noise: agn-uniform, reading: code, sigma: "0,1,2", modes: [frozen, batch]}
+        claims:
+          - {id: any, rule: bound, text: at most all, of: {norm: localnorm, noise: agn}, most: 100}
+      second:
+        paper: Fig 2
+        title: The same networks again, and others that are not here
+        figure: curves
+        benchmarks: [toy, absent]
+        norms: [localnorm]
+        sweeps:
+          - {noise: agn, sigma: "0,1"}
+    """
+)
+
+
+@pytest.fixture
+def declared(tmp_path):
+    path = tmp_path / "benchmarks.yaml"
+    path.write_text(FILE)
+    return load_declared(path)
+
+
+def planned(declared, tmp_path, *names, **asked):
+    return plan_work(declared, Asked(names, "quick", **asked), tmp_path / "data")
+
+
+def test_networks_that_items_share_are_trained_once_and_cells_measured_once(declared, tmp_path):
+    work = planned(declared, tmp_path, "first", "second")
+    assert [one.recipe.label for one in work.networks] == ["toy-batchnorm-s0", "toy-localnorm-s0"]
+    assert list(work.obstacles) == ["absent"]
+    assert "/nowhere/at/all" in str(work.obstacles["absent"])
+    store = Store(tmp_path / "results")
+    todo = look_through(work.networks, store)
+    # BatchNorm: 2 noises x 2 sigmas x (frozen, batch, batch over N/K); LocalNorm: batch of the first item,
+    # and all four modes of the second, whose batch cells at sigma 0 are the first's.
+    assert [one.cells for one in todo] == [12, 4 + 8 - 1]
+    assert estimate_seconds(todo, Resources()) > 0
+    done = run_todo(todo, store, run_id="r", resources=Resources())
+    assert (done.trained, done.measured, done.failed, done.complete) == (2, 23, {}, True)
+    again = look_through(planned(declared, tmp_path, "first", "second").networks, store)
+    assert not any(one.training or one.passes for one in again)
+    table = load_results(tmp_path / "results")
+    assert set(table["images"]) == {60}
+    (entry,) = gather_evidence(declared, declared.experiment("first"), store, table)
+    assert (entry.preset, len(entry.models), len(entry.cells)) == ("quick", 2, 16)
+    assert set(entry.cells["reading"]) == {"text", "code"}
+    assert entry.cells["small_sets"].sum() == 4
+    assert set(entry.cells[entry.cells["small_sets"]]["set_size"]) == {10}
+    (verdict,) = judge(declared.experiment("first"), [entry])
+    assert (verdict.outcome, len(verdict.checks)) == ("holds", 1)
+    (state,) = progress_of(declared, "first", store, table)
+    assert (state.networks, state.networks_asked, state.cells, state.cells_asked) == (2, 2, 16, 16)
+    (full,) = progress_of(declared, "first", store, table, "paper")
+    assert (full.networks, full.networks_asked, full.cells) == (0, 4, 0)
+
+
+def test_a_spent_budget_stops_after_the_step_at_hand_and_the_next_run_goes_on(declared, tmp_path):
+    store = Store(tmp_path / "results")
+    slices = 0
+    while slices < 30:
+        todo = look_through(planned(declared, tmp_path, "first", readings=("text",)).networks, store)
+        done = run_todo(todo, store, run_id=f"r{slices}", resources=Resources(minutes=1e-9))
+        slices += 1
+        if done.complete:
+            break
+    assert done.complete
+    assert slices > 2
+    assert len(store.models()) == 2
+    assert len(store.cell_ids()) == 8
+
+
+def test_seed_0_of_every_norm_comes_first(declared, tmp_path):
+    asked = Asked(("first",), "paper")
+    labels = [one.recipe.label for one in plan_work(declared, asked, tmp_path / "data").networks]
+    assert labels == ["toy-batchnorm-s0", "toy-localnorm-s0", "toy-batchnorm-s1", "toy-localnorm-s1"]
+
+
+def test_what_is_asked_for_can_be_narrowed(declared, tmp_path):
+    work = plan_work(declared, Asked(("first",), "paper", seeds=(1,)), tmp_path / "data")
+    assert [one.recipe.seed for one in work.networks] == [1, 1]
+    work = planned(declared, tmp_path, "first", readings=("code",))
+    assert {need.noise.name for one in work.networks for need in one.needs} == {"agn-uniform"}
+    assert planned(declared, tmp_path, "second", benchmarks=("toy",)).obstacles == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        (Asked(("frist",), "quick"), "'first'"),
+        (Asked(("first",), "quik"), "'quick'"),
+        (Asked(("first",), "quick", benchmarks=("absent",)), "absent"),
+        (Asked(("first",), "quick", benchmarks=("tois",)), "toy"),
+    ],
+)
+def test_unknown_names_are_errors_with_the_nearest(asked, part, declared, tmp_path):
+    with pytest.raises(LnbenchError, match=part):
+        plan_work(declared, asked, tmp_path / "data")
+
+
+def test_counted_cells_are_those_that_are_planned(declared, tmp_path):
+    for name, preset in (("first", "paper"), ("first", "quick"), ("second", "paper")):
+        work = plan_work(declared, Asked((name,), preset, benchmarks=("toy",)), tmp_path / "data")
+        cells = sum(len(one.cells) for network in work.networks for one in network.passes(None))
+        needs = needs_of(declared, declared.experiment(name), "toy", preset)
+        assert count_cells(needs) == cells
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 7, 50])
+def test_a_thinned_grid_keeps_its_ends_and_its_order(points):
+    grid = tuple(str(sigma) for sigma in range(50))
+    thin = spread(grid, points)
+    assert len(thin) == points
+    assert thin[0] == "0"
+    assert points == 1 or thin[-1] == "49"
+    assert list(thin) == sorted(thin, key=int)
