@@ -91,9 +91,10 @@ class Replication:
         shortened = entry.settings.presets[entry.preset].shortens if entry.preset != PAPER else ""
         images = sorted(set(cells["images"]))
         return (
-            f"{markdown_table(head, rows)}\n\nPer cent of n = {', '.join(f'{count:,}' for count in images)} test "
-            "images: mean over training seeds, in brackets half the width of its 95 % t interval and the number of "
-            f"seeds. Recipe: {shortened or 'the full one'}; {len(cells):,} cells."
+            f"{markdown_table(head, rows)}\n\nPer cent of "
+            f"{', '.join(f'{count:,}' for count in images)} "
+            "test images (n): mean over training seeds, in brackets half the width of its 95 % t interval and the "
+            f"number of seeds. Recipe: {shortened or 'the full one'}; {len(cells):,} cells."
         )
 
     def items(self) -> str:
