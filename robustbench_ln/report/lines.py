@@ -94,7 +94,6 @@ def add_legend(
     *,
     title: str | None = None,
     more: Sequence[Artist] = (),
-    loc: str = "outside lower left",
     **how: Any,
 ) -> None:
     """Draw the legend below the figure.
@@ -105,17 +104,16 @@ def add_legend(
         width: of the figure, in inches.
         title: above the legend.
         more: entries after the lines'.
-        loc: place, as matplotlib names it.
-        how: further options of the legend.
+        how: further options of the legend, its place among them; else it is below the axes.
     """
+    place: dict[str, Any] = {"loc": "outside lower left", **how}
     figure.legend(
         handles=[*styles.handles(), *more],
-        loc=loc,
         ncols=legend_columns(styles, width, len(more)),
         title=title,
         title_fontsize=9.5,
         alignment="left",
-        **how,
+        **place,
     )
 
 

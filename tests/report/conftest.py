@@ -232,3 +232,9 @@ def build(maker):
         return Page(build_report(maker.store, data_dir=maker.data_dir, **settings).path)
 
     return build_page
+
+
+@pytest.fixture
+def take_apart():
+    """Return the class that takes a written page apart."""
+    return Page

@@ -57,7 +57,7 @@ def _printed(item: Item, line: dict[str, object]) -> float | None:
         if not isinstance(claim, Value) or claim.of.benchmark not in (None, line["benchmark"]):
             continue
         norm = parse_norm(claim.of.norm)
-        groups = {} if pd.isna(line["groups"]) else {"groups": line["groups"]}  # type: ignore[call-overload]
+        groups = {} if pd.isna(line["groups"]) else {"groups": line["groups"]}
         mode = claim.of.mode or find_norm(norm[0]).home_mode
         if mode == line["mode"] and fits((str(line["norm"]), groups), norm) and float(claim.sigma) == 0:
             return claim.paper / 100

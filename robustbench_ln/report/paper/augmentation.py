@@ -57,10 +57,10 @@ def _figure(item: Item, points: pd.DataFrame, text: str, name: str) -> Exhibit:
         points[(points["noise_text"] == noise) & (points["reading"] == reading)] for noise, reading in pairs
     ]
     with figure_style():
-        width = 3.0 if len(pairs) > 1 else 6.2
+        width = 3.6 if len(pairs) > 1 else 6.2
         meanings = [sigma_meaning(own["noise"].iloc[0], width) for own in by_pair]
         grid = make_panels(
-            len(pairs), 2, height=1.9, above=0.32, below=0.4 + max(map(room_for, meanings)), legend=styles
+            len(pairs), 2, height=1.9, above=0.32, below=0.34 + max(map(room_for, meanings)), legend=styles
         )
         for position, (axes, pair, own) in enumerate(zip(grid.axes, pairs, by_pair, strict=True)):
             draw_lines(axes, own, "line", styles.only(list(own["line"])))

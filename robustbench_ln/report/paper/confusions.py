@@ -55,8 +55,8 @@ def _figure(item: Item, entry: Evidence, pair: tuple[str, str], cells: pd.DataFr
     return Exhibit(
         _draw(counts, norms, sigmas, classes),
         f"Confusion matrices on {where}. {_in_words(ordered, norms)}",
-        f"{item.experiment.paper}. {where}: share of each true class (row) by predicted class (column), each norm in "
-        f"its home mode, training seed {seeds}; classes in the order of their labels.",
+        f"{item.experiment.paper}. {where}: share of each true class (row) by predicted class (column), each "
+        f"norm in its home mode, training seed {seeds}; classes in the order of their labels.",
         csv_uri(_tidy(counts, classes)),
         csv_name(item.name, entry.benchmark, *pair),
         [_collapse(where, ordered, norms, sigmas)],
@@ -76,7 +76,7 @@ def _draw(
     count = len(classes)
     named = [shorten(name, 11) for name in classes] if count <= _NAMED else []
     left = 0.42 + _LETTER * max(map(len, named), default=0)
-    bottom = _BOTTOM + _LETTER * max(map(len, named), default=0)
+    bottom = _BOTTOM + 0.85 * _LETTER * max(map(len, named), default=0)
     pitch = count + max(count // 8, 1)
     canvas = np.full((pitch * len(norms), pitch * len(sigmas)), np.nan)
     for row, norm in enumerate(norms):
@@ -168,8 +168,8 @@ def _collapse(where: str, cells: pd.DataFrame, norms: list[str], sigmas: list[fl
         rows.append([norm, "most predicted class", *map(percent, own["top_share"])])
         rows.append([norm, "entropy", *map(percent, own["entropy_share"])])
     caption = (
-        f"Collapse on {where}, by sigma: share of all predictions in the most predicted class, and entropy of the "
-        "predicted classes relative to uniform ones (100 % is uniform, 0 % one class only)"
+        f"Collapse on {where}, by sigma: share of all predictions in the most predicted class, and entropy "
+        "of the predicted classes relative to uniform ones (100 % is uniform, 0 % one class only)"
     )
     return Table(caption, ["norm", "measure", *map(sigma_text, sigmas)], rows, heads=2)
 
@@ -179,7 +179,7 @@ def _in_words(cells: pd.DataFrame, norms: list[str]) -> str:
     for norm in norms:
         last = cells[cells["norm_label"] == norm].iloc[-1]
         sentences.append(
-            f"At sigma {sigma_text(last['sigma'])}, {norm} has {percent(last['accuracy'])} on the diagonal and "
-            f"its most predicted class takes {percent(last['top_share'])}."
+            f"At sigma {sigma_text(last['sigma'])}, {norm} has {percent(last['accuracy'])} on the diagonal "
+            f"and its most predicted class takes {percent(last['top_share'])}."
         )
     return " ".join(sentences)

@@ -53,8 +53,9 @@ def draw_costs(item: Item, room: Room) -> Drawn:
         for row in rows
     ]
     caption = (
-        f"{item.experiment.paper}. {item.experiment.title}. Parameters as Keras counts them, running statistics "
-        "included. Seconds: median over epochs after the first, without preparing batches where that was timed."
+        f"{item.experiment.paper}. {item.experiment.title}. Parameters as Keras counts them, running "
+        "statistics included. Seconds: median over epochs after the first, without preparing batches where "
+        "that was timed."
     )
     drawn.sheets.append(Sheet(Table(caption, columns, texts, heads=2), csv_uri(table), csv_name(item.name)))
     devices = {device for row in rows for device in str(row["devices"]).split("; ")}

@@ -18,7 +18,7 @@ from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.norms.registry import NORMS, find_norm, parse_norm
 from robustbench_ln.report.drawing import Styles, as_picture, figure_style, line_styles
 from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
-from robustbench_ln.report.formats import listed, percent, sigma_text
+from robustbench_ln.report.formats import percent, sigma_text
 from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma_meaning
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import Panels, make_panels, room_for
@@ -27,7 +27,7 @@ from robustbench_ln.report.paper.points import interval_sentence, points_of
 from robustbench_ln.report.paper.strip import STRIP, draw_strip, widen_axis
 
 #: Lines of more points carry markers at some of them.
-_MARKED = 12
+_MARKED = 16
 _TITLE = 0.3
 
 
@@ -72,21 +72,18 @@ def draw_curves(item: Item, room: Room) -> Drawn:
     norms = {norm for _, points in tables for norm in points["norm"]}
     one_norm = item.experiment.norms is not None and len(norms) == 1
     label = "mode_label" if one_norm else "norm_label"
-    panels = []
     for entry, points in tables:
+        panels = []
         shown = points if one_norm else points[points["home"]]
         data = find_images(entry, room.data_dir)
         for pair in readings_of(shown):
             own = shown[(shown["noise_text"] == pair[0]) & (shown["reading"] == pair[1])]
-            named = noise_name(*pair)
-            title = f"{entry.benchmark}: {named}" if item.several else named
-            panels.append(Panel(title, entry, own, _printed(item, entry, own, label), data))
-    if panels:
-        drawn.exhibits.append(_paper_figure(item, panels, label))
-    if not one_norm:
-        drawn.exhibits.extend(
-            _all_modes(item, entry, points) for entry, points in tables if _has_more(points)
-        )
+            printed = _printed(item, entry, own, label)
+            panels.append(Panel(noise_name(*pair), entry, own, printed, data))
+        if panels:
+            drawn.exhibits.append(_paper_figure(item, panels, label))
+        if not one_norm and _has_more(points):
+            drawn.exhibits.append(_all_modes(item, entry, points))
     return drawn
 
 
@@ -136,14 +133,14 @@ def _paper_figure(item: Item, panels: Sequence[Panel], label: str) -> Exhibit:
     columns = min(2, len(panels))
     strip = STRIP if any(panel.data is not None for panel in panels) else 0.0
     with figure_style():
-        width = 3.0 if columns == 2 else 6.2
+        width = 3.6 if columns == 2 else 6.2
         meanings = [sigma_meaning(panel.noise.name, width) for panel in panels]
         grid = make_panels(
             len(panels),
             columns,
             height=2.1 if columns == 2 else 2.9,
             above=_TITLE + strip,
-            below=0.4 + max(map(room_for, meanings)),
+            below=0.34 + max(map(room_for, meanings)),
             legend=styles,
             more=more,
         )
@@ -153,10 +150,10 @@ def _paper_figure(item: Item, panels: Sequence[Panel], label: str) -> Exhibit:
         picture = as_picture(grid.figure)
     return Exhibit(
         picture,
-        f"Accuracy by sigma. {_in_words(panels, label)}",
+        f"Accuracy by sigma on {panels[0].evidence.benchmark}. {_in_words(panels, label)}",
         _caption(item, panels, everything, printed=printed, strip=bool(strip)),
         csv_uri(_plotted(panels, label)),
-        csv_name(item.name, "accuracy"),
+        csv_name(item.name, panels[0].evidence.benchmark, "accuracy"),
         [
             by_sigma(f"Accuracy under {panel.title}, with 95 % interval", panel.points, label, own.labels)
             for panel in panels
@@ -202,7 +199,7 @@ def _all_modes(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
     pairs = readings_of(points)
     with figure_style():
         grid = make_panels(
-            len(names) * len(pairs), len(names), height=1.5, above=0.45, below=0.35, legend=styles
+            len(names) * len(pairs), len(names), height=1.5, above=0.45, below=0.45, legend=styles
         )
         for position, axes in enumerate(grid.axes):
             pair, name = pairs[position // len(names)], names[position % len(names)]
@@ -248,20 +245,20 @@ def _caption(item: Item, panels: Sequence[Panel], points: pd.DataFrame, *, print
     modes = "A panel for each noise."
     if points["home"].all():
         modes = "Each norm in its home mode, a panel for each noise."
-    sentences = [f"{item.experiment.paper}. {modes}", interval_sentence(points)]
+    benchmark = panels[0].evidence.benchmark
+    sentences = [f"{item.experiment.paper}, {benchmark}. {modes}", interval_sentence(points)]
     if printed:
         sentences.append(
             "Open markers: the numbers that the paper prints; it does not say for which reading."
         )
-    absent = sorted({panel.evidence.benchmark for panel in panels if panel.data is None})
     if strip:
         sentences.append("Above: one test image at sigmas of the axis, shown clipped to [0, 1].")
-        if any(panel.noise.rescale for panel in panels if panel.data is not None):
+        if any(panel.noise.rescale for panel in panels):
             sentences.append(
                 f"Where noise is rescaled, the strip takes its range over {RANGE_IMAGES} images."
             )
-    if absent:
-        sentences.append(f"The images of {listed(absent)} are not on this machine.")
+    else:
+        sentences.append(f"The images of {benchmark} are not on this machine.")
     return " ".join(sentences)
 
 

@@ -21,7 +21,6 @@ from robustbench_ln.report.paper.panels import make_panels
 from robustbench_ln.report.paper.points import interval_sentence, points_of
 
 _MOST_BARS = 5
-_HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\")
 
 
 def draw_groups(item: Item, room: Room) -> Drawn:
@@ -67,8 +66,8 @@ def _figure(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
     return Exhibit(
         picture,
         f"Accuracy by number of groups. {_in_words(pairs, parts)}",
-        f"{item.experiment.paper}. Accuracy on {entry.benchmark} by the number of groups K, a bar a sigma, a "
-        f"panel a noise. Black lines are the intervals. {interval_sentence(points)}",
+        f"{item.experiment.paper}. Accuracy on {entry.benchmark} by the number of groups K, bars in the "
+        f"order of sigma, a panel a noise. Black lines are the intervals. {interval_sentence(points)}",
         csv_uri(pd.concat(parts)),
         csv_name(item.name, entry.benchmark, "groups"),
         [
@@ -89,21 +88,9 @@ def _draw_bars(axes: Axes, points: pd.DataFrame) -> None:
             np.array([groups.index(group) for group in own["groups"]])
             + (place - (len(sigmas) - 1) / 2) * width
         )
-        axes.bar(
-            at,
-            own["accuracy"],
-            0.94 * width,
-            color=colour,
-            edgecolor="white",
-            linewidth=0,
-            hatch=_HATCHES[place % len(_HATCHES)],
-            zorder=2,
-        )
+        axes.bar(at, own["accuracy"], 0.94 * width, color=colour, linewidth=0, zorder=2)
         axes.vlines(at, own["low"], own["high"], color="#26241f", linewidth=0.9, zorder=3)
-    handles = [
-        Patch(facecolor=colour, edgecolor="white", hatch=2 * _HATCHES[place % len(_HATCHES)], linewidth=0)
-        for place, colour in enumerate(colours)
-    ]
+    handles = [Patch(facecolor=colour, linewidth=0) for colour in colours]
     labels = [f"{'sigma ' if place == 0 else ''}{sigma_text(sigma)}" for place, sigma in enumerate(sigmas)]
     axes.legend(
         handles,
@@ -142,7 +129,7 @@ def _in_words(pairs: list[tuple[str, str]], parts: list[pd.DataFrame]) -> str:
         last = points[points["sigma"] == points["sigma"].max()]
         best = last.loc[last["accuracy"].idxmax()]
         sentences.append(
-            f"Under {noise_name(*pair)} at sigma {sigma_text(best['sigma'])}, K={best['groups']} is best with "
-            f"{percent(best['accuracy'])}."
+            f"Under {noise_name(*pair)} at sigma {sigma_text(best['sigma'])}, K={best['groups']} is best "
+            f"with {percent(best['accuracy'])}."
         )
     return " ".join(sentences)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from robustbench_ln.benchmarks.experiment import Sweep
@@ -22,19 +25,19 @@ from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, as_tile, find_images, noisy_images
 from robustbench_ln.report.paper.strip import strip_image
 
-_BINS = 96
+_BINS = 64
 #: Share of all values that the axis of a row leaves out on either side.
 _TAIL = 0.01
 _COLUMNS = 5
 _COLOURS = {3: {"red": "#b3261e", "green": "#1b7a3d", "blue": "#1f5fae"}, 1: {"grey": "#26241f"}}
-_DASHES = ("-", (0, (5, 1.4)), (0, (1.5, 1)))
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.4)), (0, (1.5, 1)))
 #: Inches.
-_LEFT, _RIGHT, _GAP = 0.5, 0.1, 0.16
-_IMAGE, _HEIGHT, _TITLE, _BELOW = 0.85, 1.0, 0.55, 0.45
+_LEFT, _RIGHT, _GAP = 0.62, 0.1, 0.16
+_IMAGE, _HEIGHT, _TITLE, _BELOW = 0.85, 1.0, 0.46, 0.42
 
 
 def draw_histograms(item: Item, room: Room) -> Drawn:
-    """Draw an item whose form is "histograms": a row for each noise, a column a sigma; no network is needed."""
+    """Draw an item whose form is "histograms": a row a noise, a column a sigma; no network is needed."""
     drawn = Drawn()
     for entry in item.evidence:
         data = find_images(entry, room.data_dir)
@@ -61,6 +64,7 @@ def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
         figure = Figure(figsize=(WIDTH, pitch * len(rows)))
         for place, ((sweep, sigmas, images), part) in enumerate(zip(rows, parts, strict=True)):
             _draw_row(figure, place, pitch, columns, (sweep, sigmas, images), part)
+        _name_channels(figure, data.info.shape[0])
         picture = as_picture(figure)
     table = pd.concat(parts, ignore_index=True)
     rescaled = any(sweep.rescale for sweep in item.experiment.sweeps)
@@ -70,8 +74,9 @@ def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
         f"Histograms of {colours} of one test image of {data.info.name}, a {label}, under "
         f"{listed([_name(sweep) for sweep, _, _ in rows])}. {_in_words(rows)}",
         f"{item.experiment.paper}. Histograms of {colours} of one test image of {data.info.name}, with the "
-        "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of a row "
-        "are the same; a bar that leaves them is cut and told in per cent."
+        "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of a "
+        f"row are the same: they leave out up to {_TAIL:.0%} of values on either side, and a bar that does "
+        "not fit is cut and told in per cent."
         + (f" A rescaling takes its range over {RANGE_IMAGES} images." if rescaled else ""),
         csv_uri(table),
         csv_name(item.name, entry.benchmark, "histograms"),
@@ -141,6 +146,18 @@ def _draw_row(
             axes.set_ylabel("share of pixels", fontsize=8)
 
 
+def _name_channels(figure: Figure, channels: int) -> None:
+    across, down = figure.get_size_inches()
+    handles = [
+        Line2D([], [], color=colour, linestyle=dash, linewidth=1.4, label=name)
+        for (name, colour), dash in zip(_COLOURS[channels].items(), _DASHES, strict=False)
+    ]
+    corner = (1 - _RIGHT / across, 1 - 0.03 / down)
+    figure.legend(
+        handles=handles, loc="upper right", bbox_to_anchor=corner, ncols=3, borderaxespad=0, fontsize=8.5
+    )
+
+
 def _shares_of(box: tuple[float, ...], across: float, down: float) -> npt.NDArray[np.float64]:
     return np.array(box) / (across, down, across, down)
 
@@ -151,8 +168,7 @@ def _draw_histogram(axes: Axes, shares: pd.DataFrame, most: float, channels: int
         own = shares[shares["channel"] == name]
         edges = np.append(own["from"], own["to"].iloc[-1])
         heights = own["share"].to_numpy()
-        axes.stairs(np.minimum(heights, most), edges, color=colour, linewidth=1.0, linestyle=dash)
-        axes.stairs(np.minimum(heights, most), edges, color=colour, fill=True, alpha=0.12, linewidth=0)
+        axes.stairs(np.minimum(heights, most), edges, color=colour, linewidth=1.1, linestyle=dash)
         cut += [(share, place) for share, place in zip(heights, own["from"], strict=True) if share > most]
     for edge in (0, 1):
         axes.axvline(edge, color="#5b5853", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)

@@ -40,8 +40,8 @@ def draw_images(item: Item, room: Room) -> Drawn:
             guesses = None if data is None else _guesses(entry, pair, data, room)
             if data is not None and guesses is None:
                 drawn.remarks.append(
-                    f"The cells of {entry.benchmark} under {pair[0]} hold no predictions of single images, as "
-                    "in packed results, so no image is shown."
+                    f"The cells of {entry.benchmark} under {pair[0]} hold no predictions of single images, "
+                    "as in packed results, so no image is shown."
                 )
             if data is not None and guesses is not None:
                 drawn.exhibits.append(_figure(item, entry, pair, data, guesses))
@@ -104,8 +104,8 @@ def _figure(
     return Exhibit(
         _draw(tiles, index, table),
         f"{len(index)} test images of {where}. {_in_words(table)}",
-        f"{item.experiment.paper}. A fixed random choice of test images of {where}, and what each norm in its "
-        f"home mode takes each for, training seed {int(guesses['seed'].min())}: {_RIGHT[0]} right, "
+        f"{item.experiment.paper}. A fixed random choice of test images of {where}, and what each norm in "
+        f"its home mode takes each for, training seed {int(guesses['seed'].min())}: {_RIGHT[0]} right, "
         f"{_WRONG[0]} wrong.",
         csv_uri(table),
         csv_name(item.name, entry.benchmark, pair[0], "images"),

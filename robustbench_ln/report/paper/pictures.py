@@ -66,7 +66,8 @@ def noisy_images(
     images = np.concatenate([part for _, part in stream.chunks(indices)])
     if stream.standardised:
         column = (1, -1, 1, 1)
-        images = images * np.float32(std).reshape(column) + np.float32(mean).reshape(column)
+        images = images * np.array(std, np.float32).reshape(column)
+        images += np.array(mean, np.float32).reshape(column)
     return np.asarray(images, dtype=np.float32)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.evidence import Evidence
@@ -83,7 +84,7 @@ def _figure(item: Item, entry: Evidence, networks: dict[str, pd.DataFrame]) -> E
                 axes.plot(own["epoch"], own[column], marker="o" if few else "", markersize=3, **look)
             axes.set_title(title)
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         name_handles(grid.figure, handles, _LEGEND_COLUMNS)
         picture = as_picture(grid.figure)
     seeds = listed([f"{label} of seed {scales['seed'].iloc[0]}" for label, scales in networks.items()])
