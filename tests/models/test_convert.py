@@ -166,7 +166,7 @@ def test_a_mistake_is_a_sentence(source, norm, options, batch, name, part):
 
 def test_a_network_without_batchnorm_says_what_it_has_instead():
     with pytest.raises(
-        LnbenchError, match="'torchvision:squeezenet1_1:none' has no BatchNorm2d.*no norm at all"
+        LnbenchError, match=r"'torchvision:squeezenet1_1:none' has no BatchNorm2d.*no norm at all"
     ):
         converted(load_source("torchvision:squeezenet1_1:none", image_size=32, classes=2))
 
