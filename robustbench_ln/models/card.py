@@ -1,10 +1,10 @@
-"""The card of a network that no training made, laid out as those that training writes."""
+"""A network with its card, ready for the store."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from robustbench_ln.identity import content_hash
 from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel
-from robustbench_ln.training.state import Epoch
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,13 @@ class Draft:
         id: `<label>.<recipe>.<weights>`.
         card: the content of model.json.
         state: tensors by name.
+        history: a row an epoch.
     """
 
     id: str
     card: dict[str, Any]
     state: dict[str, Tensor]
+    history: pd.DataFrame
 
     def stored(self, store: Store) -> StoredModel:
         """Return the network as a store has it or will have it; nothing is written."""
@@ -54,6 +55,9 @@ def draft_model(
     class_names: Sequence[str] | None,
     data_spec: str | None,
     image_size: int | None,
+    history: pd.DataFrame,
+    test_accuracy: float | None = None,
+    seconds: float = 0.0,
 ) -> Draft:
     """Return a network with the card that it gets in the store.
 
@@ -64,6 +68,9 @@ def draft_model(
         class_names: of the outputs; None where they are not known.
         data_spec: the data set to test it on unless another is named; None where there is none.
         image_size: to which a folder's images are brought for it.
+        history: a row an epoch, columns as `robustbench_ln.training.loop.Epoch`.
+        test_accuracy: of the last epoch; None where nothing was measured.
+        seconds: of training.
     """
     # Copies: a layer in two places has one tensor, which safetensors would not write twice.
     state = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
@@ -76,7 +83,7 @@ def draft_model(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "home_mode": find_norm(recipe["norm"]).home_mode,
         "class_names": None if class_names is None else list(class_names),
-        "test_accuracy": None,
+        "test_accuracy": test_accuracy,
         "how": {
             "run_id": run_id,
             "finished": provenance.now(),
@@ -85,11 +92,11 @@ def draft_model(
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "host": provenance.host(),
-            "seconds": 0.0,
+            "seconds": seconds,
         },
     }
     label = f"{recipe['benchmark']}-{recipe['norm']}-s{recipe['seed']}"
-    return Draft(f"{label}.{own_id}.{weights}", card, state)
+    return Draft(f"{label}.{own_id}.{weights}", card, state, history)
 
 
 def publish_draft(draft: Draft, store: Store) -> StoredModel:
@@ -97,8 +104,7 @@ def publish_draft(draft: Draft, store: Store) -> StoredModel:
 
     def write(folder: Path) -> None:
         save_file(draft.state, folder / "weights.safetensors")
-        columns = [one.name for one in fields(Epoch)]
-        pd.DataFrame(columns=columns).to_csv(folder / "history.csv", index=False)
+        draft.history.to_csv(folder / "history.csv", index=False)
         (folder / "model.json").write_text(json.dumps(draft.card, indent=1, sort_keys=True), encoding="utf-8")
 
     return store.publish_model(draft.id, write)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+import pandas as pd
 from torch import nn
 
 from robustbench_ln.errors import LnbenchError
@@ -16,6 +17,7 @@ from robustbench_ln.models.card import Draft, draft_model
 from robustbench_ln.models.sources import Source
 from robustbench_ln.norms.convert import ConvertibleLayer, convert_norm, convertible_layers, norm_of
 from robustbench_ln.norms.registry import resolve_options
+from robustbench_ln.training.loop import Epoch
 
 #: N of a source from outside whose batch is not named.
 DEFAULT_BATCH_SIZE = 128
@@ -115,6 +117,7 @@ def convert_source(
         class_names=source.class_names,
         data_spec=stored["how"]["data"] if stored else None,
         image_size=stored["how"]["image_size"] if stored else source.image_shape[1] if square else None,
+        history=pd.DataFrame(columns=[one.name for one in fields(Epoch)]),
     )
     draft.card["how"] |= {
         "given": source.provenance["given"],

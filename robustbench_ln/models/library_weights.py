@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,13 @@ def _from_torchvision(name: str, weights: Any) -> Trained:
             state = weights.get_state_dict(
                 progress=False, check_hash=True, weights_only=True, map_location="cpu"
             )
-    except (URLError, OSError, RuntimeError, ValueError) as error:
+    except (URLError, OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        if path.is_file():
+            raise LnbenchError(
+                f"'{path}' holds more than tensors, or is truncated: it was not loaded, "
+                "and nothing in it was executed.",
+                "Remove it to have it downloaded again.",
+            ) from error
         reason = _reason(error.reason if isinstance(error, URLError) else error)
         raise LnbenchError(
             f"The weights '{weights.name}' of torchvision:{name} are not in '{path}' "

@@ -105,13 +105,9 @@ def load_source(
     shape, outputs, built = _build(architecture, state, size, classes, text, remarks)
     preprocessing, origin = _preprocessing(named, shape[0], mean, std, remarks)
     _check_takes(built, shape, outputs, architecture)
-    if named.file is not None:
-        name = named.file.name
-    else:
-        name = ":".join(filter(None, [architecture, "none" if state is None else weights_name]))
     return Source(
         built.eval(),
-        name,
+        _name(named, weights_name),
         architecture,
         shape,
         outputs,
@@ -154,6 +150,16 @@ def _weights(named: SourceName) -> tuple[State | None, str, tuple[str, ...] | No
         return None, "none", None
     trained = library_weights(named.network, named.weights)
     return trained.state, trained.name, trained.class_names
+
+
+def _name(named: SourceName, weights: str) -> str:
+    """Return a name that says which weights these are, whatever a package's default is later."""
+    if named.file is not None:
+        return named.file.name
+    if named.network.startswith("timm:") and weights != "none":
+        # timm writes its weights' tag behind a dot.
+        return ".".join(filter(None, [named.network.partition(".")[0], weights]))
+    return ":".join(filter(None, [named.network, weights]))
 
 
 def _usual_size(architecture: str, weights: str) -> int:

@@ -110,9 +110,9 @@ def test_results_in_a_place_that_cannot_be_made_are_refused(tmp_path, lnbench):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("digits:\n  title: [", 2),
-        ("digits:\n  title: t\n  colour: red\n", 3),
-        ("digits:\n  title: t\n  title: u\n", 3),
+        ("benchmarks:\n  digits:\n    title: [", 3),
+        ("benchmarks:\n  digits:\n    title: t\n    colour: red\n", 4),
+        ("benchmarks:\n  digits:\n    title: t\n    title: u\n", 4),
         ("a: 1\n", 1),
     ],
 )
