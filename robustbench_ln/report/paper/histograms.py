@@ -75,8 +75,8 @@ def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
         f"{listed([_name(sweep) for sweep, _, _ in rows])}. {_in_words(rows)}",
         f"{item.experiment.paper}. Histograms of {colours} of one test image of {data.info.name}, with the "
         "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of "
-        f"a row are the same: they leave out up to {100 * _TAIL:g} % of values on either side, and a bar that "
-        "does not fit is cut and told in per cent."
+        f"a row are the same: they leave out up to {100 * _TAIL:g} % of values on either side, and a bar "
+        "that does not fit is cut and told in per cent."
         + (f" A rescaling takes its range over {RANGE_IMAGES} images." if rescaled else ""),
         csv_uri(table),
         csv_name(item.name, entry.benchmark, "histograms"),
