@@ -20,7 +20,7 @@ from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import listed, percent
+from robustbench_ln.report.formats import listed, percent, visible
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, as_tile, find_images, noisy_images
 from robustbench_ln.report.paper.strip import strip_image
@@ -71,12 +71,12 @@ def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
     colours = listed([*_COLOURS[data.info.shape[0]]])
     return Exhibit(
         picture,
-        f"Histograms of {colours} of one test image of {data.info.name}, a {label}, under "
+        f"Histograms of {colours} of one test image of {data.info.name}, of class {visible(label)}, under "
         f"{listed([_name(sweep) for sweep, _, _ in rows])}. {_in_words(rows)}",
         f"{item.experiment.paper}. Histograms of {colours} of one test image of {data.info.name}, with the "
-        "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of a "
-        f"row are the same: they leave out up to {_TAIL:.0%} of values on either side, and a bar that does "
-        "not fit is cut and told in per cent."
+        "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of "
+        f"a row are the same: they leave out up to {100 * _TAIL:g} % of values on either side, and a bar "
+        "that does not fit is cut and told in per cent."
         + (f" A rescaling takes its range over {RANGE_IMAGES} images." if rescaled else ""),
         csv_uri(table),
         csv_name(item.name, entry.benchmark, "histograms"),

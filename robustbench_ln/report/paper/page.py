@@ -121,17 +121,17 @@ def _section(item: Item, room: Room) -> Section:
     counts = Counter(verdict.outcome for verdict in item.verdicts)
     asked = sum(entry.asked for entry in item.evidence)
     networks = f"{sum(len(entry.models) for entry in item.evidence)} of {asked}"
+    cells = f"{sum(len(entry.cells) for entry in item.evidence):,}"
+    plain = experiment.figure == "histograms"
     return Section(
         item.name,
         experiment.paper,
         experiment.title,
         experiment.note,
         not drawn.empty,
-        "none needed" if experiment.figure == "histograms" else networks,
-        f"{sum(len(entry.cells) for entry in item.evidence):,}" if experiment.sweeps else "none needed",
-        []
-        if experiment.figure == "histograms"
-        else [_recipe(entry, room) for entry in item.evidence if entry.models],
+        "none needed" if plain else networks,
+        cells if experiment.sweeps and not plain else "none needed",
+        [] if plain else [_recipe(entry, room) for entry in item.evidence if entry.models],
         drawn.exhibits,
         drawn.sheets,
         drawn.remarks,

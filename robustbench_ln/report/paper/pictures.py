@@ -24,8 +24,8 @@ def find_images(evidence: Evidence, data_dir: Path) -> DataSet | None:
 
     It is the one that the cells were measured on, and without cells one of the declared name and size.
     """
-    for checksum in evidence.cells["checksum"].unique():
-        return find_decoded(str(checksum), data_dir)
+    if len(evidence.cells):
+        return find_decoded(str(evidence.cells["checksum"].iloc[0]), data_dir)
     for folder in decoded_folders(data_dir):
         try:
             info = DataInfo.read(folder)
