@@ -151,7 +151,7 @@ def run(
             done = run_todo(
                 todo, store, run_id=run_id, resources=resources, on_epoch=show_epoch, on_outcome=show_cell
             )
-    page = write_paper_page(declared, store, names, results / "paper.html", data_dir, preset)
+    page = write_paper_page(declared, store, names, results / "paper.html", data_dir, preset, work.data)
     failed = {**(done.failed if done else {}), **{name: str(error) for name, error in work.obstacles.items()}}
     if json:
         print_json(

@@ -93,8 +93,8 @@ class Replication:
         return (
             f"{markdown_table(head, rows)}\n\nPer cent of "
             f"{', '.join(f'{count:,}' for count in images)} "
-            "test images (n): mean over training seeds, in brackets half the width of its 95 % t interval and "
-            f"the number of seeds. Recipe: {shortened or 'the full one'}; {len(cells):,} cells."
+            "test images (n): mean over training seeds, in brackets half the width of its 95 % t interval "
+            f"and the number of seeds. Recipe: {shortened or 'the full one'}; {len(cells):,} cells."
         )
 
     def items(self) -> str:

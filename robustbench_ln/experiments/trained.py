@@ -78,7 +78,9 @@ def check_time(claim: TrainingTime, entry: Evidence) -> list[Check]:
     for place, side in enumerate(sides):
         for model in side:
             how = model.card["how"]
-            by_machine[how["host"], how.get("device") or "cpu", how.get("threads") or 0][place].append(model)
+            by_machine[how.get("host") or "", how.get("device") or "cpu", how.get("threads") or 0][
+                place
+            ].append(model)
     shared = {machine: both for machine, both in by_machine.items() if all(both)}
     data = _data_of(sides[0] + sides[1])
     if not shared:

@@ -100,11 +100,13 @@ class Work:
 
     Attributes:
         networks: in the order in which they are done.
+        data: the data set of each benchmark, by its name.
         obstacles: why the networks of a benchmark cannot be had, by its name.
     """
 
-    networks: list[NetworkWork]
-    obstacles: dict[str, LnbenchError]
+    networks: list[NetworkWork] = field(default_factory=list)
+    data: dict[str, DataSet] = field(default_factory=dict)
+    obstacles: dict[str, LnbenchError] = field(default_factory=dict)
 
 
 def plan_work(
@@ -123,13 +125,16 @@ def plan_work(
             raise LnbenchError(
                 f"None of the experiments shows benchmark '{name}'.", f"They show: {', '.join(names)}."
             )
-    work = Work([], {})
+    work = Work()
     for name in names:
         if asked.benchmarks and name not in asked.benchmarks:
             continue
         settings = preset_of(declared, name, asked.preset)
         try:
-            work.networks.extend(_of_benchmark(declared, asked, name, settings, data_dir, on_note))
+            spec = asked.data.get(settings.data, settings.data)
+            size = settings.image_size if takes_image_size(spec) else None
+            work.data[name] = open_data(spec, data_dir, size, on_note=on_note)
+            work.networks.extend(_of_benchmark(declared, asked, name, settings, work.data[name]))
         except LnbenchError as error:
             work.obstacles[name] = error
     order = list(names)
@@ -144,20 +149,13 @@ def _of_benchmark(
     asked: Asked,
     name: str,
     settings: Benchmark,
-    data_dir: Path,
-    on_note: Callable[[str], None],
+    data: DataSet,
 ) -> list[NetworkWork]:
     wanted: dict[str, tuple[Recipe, list[Need]]] = {}
-    data: DataSet | None = None
     for item in asked.experiments:
         experiment = declared.experiment(item)
-        if name not in experiment.benchmarks:
-            continue
-        spec = asked.data.get(settings.data, settings.data)
-        size = settings.image_size if takes_image_size(spec) else None
-        data = data or open_data(spec, data_dir, size, on_note=on_note)
-        if experiment.figure == "histograms":
-            continue  # of images alone
+        if name not in experiment.benchmarks or experiment.figure == "histograms":
+            continue  # histograms are of images alone
         needs = [
             need
             for need in needs_of(declared, experiment, name, asked.preset)
@@ -167,4 +165,4 @@ def _of_benchmark(
         for recipe in plan_recipes(name, settings, data, norms=norms, seeds=asked.seeds or None):
             own = [need for need in needs if (recipe.norm, recipe.norm_options) in need.norms]
             wanted.setdefault(recipe.id, (recipe, []))[1].extend(own)
-    return [NetworkWork(recipe, data, tuple(needs)) for recipe, needs in wanted.values() if data is not None]
+    return [NetworkWork(recipe, data, tuple(needs)) for recipe, needs in wanted.values()]

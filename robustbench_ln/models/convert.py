@@ -17,7 +17,7 @@ from robustbench_ln.models.card import Draft, draft_model
 from robustbench_ln.models.sources import Source
 from robustbench_ln.norms.convert import ConvertibleLayer, convert_norm, convertible_layers, norm_of
 from robustbench_ln.norms.registry import resolve_options
-from robustbench_ln.training.loop import Epoch
+from robustbench_ln.training.state import Epoch
 
 #: N of a source from outside whose batch is not named.
 DEFAULT_BATCH_SIZE = 128

@@ -35,7 +35,8 @@ def load_network(model: StoredModel) -> nn.Module:
     weights = model.weights
     recipe = model.card["recipe"]
     run = f"runs/{model.card['how']['run_id']}.json"
-    hint = f"Remove '{model.folder}', then repeat the lnbench command that '{run}' records."
+    what = "lnbench train" if recipe["train"]["epochs"] else "lnbench convert"
+    hint = f"Remove '{model.folder}', then repeat the {what} command that '{run}' records."
     try:
         state = load_file(weights)
         if weights_hash(state) != model.card["weights"]:

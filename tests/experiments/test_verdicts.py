@@ -705,7 +705,8 @@ def scales(first, last):
     rows = [
         (epoch, group, mean) for epoch, means in ((1, first), (2, last)) for group, mean in enumerate(means)
     ]
-    return pd.DataFrame(rows, columns=["epoch", "group", "gamma_mean"])
+    table = pd.DataFrame(rows, columns=["epoch", "group", "gamma_mean"])
+    return table.assign(gamma_var=0.1, beta_mean=0.0, beta_var=0.1)
 
 
 @pytest.mark.parametrize(

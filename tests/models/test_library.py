@@ -8,7 +8,7 @@ from torch import nn
 from torchvision import models
 
 from robustbench_ln import LnbenchError, LocalNorm2d
-from robustbench_ln.benchmarks import load_benchmarks
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.models.registry import build_network, check_network
 from robustbench_ln.norms.convert import norm_of
 
@@ -113,7 +113,7 @@ def test_a_benchmark_may_name_such_a_network(tmp_path):
     assert check_network("timm:resnet18.a1_in1k") == "timm:resnet18.a1_in1k"
     config = tmp_path / "benchmarks.yaml"
     config.write_text(
-        "cars: {title: t, data: 'folder:x', network: 'torchvision:resnet152', norms: {batchnorm: {}}, "
-        "train: {epochs: 1, batch_size: 16, learning_rate: 0.001}}"
+        "benchmarks: {cars: {title: t, data: 'folder:x', network: 'torchvision:resnet152', "
+        "norms: {batchnorm: {}}, train: {epochs: 1, batch_size: 16, learning_rate: 0.001}}}"
     )
-    assert load_benchmarks(config)["cars"].network == "torchvision:resnet152"
+    assert load_declared(config).benchmark("cars").network == "torchvision:resnet152"

@@ -197,7 +197,7 @@ def test_trained_weights_come_from_torch_hub_s_cache_with_their_card(tmp_path, m
     assert torch.equal(source.network(x), own(x))
     # The cache is no place to trust either.
     torch.save({"x": Payload(str(tmp_path / "executed"))}, cached)
-    with pytest.raises(LnbenchError, match="nothing in it was executed.*Remove it"):
+    with pytest.raises(LnbenchError, match=r"nothing in it was executed.*Remove it"):
         load_source(NAME)
     assert not (tmp_path / "executed").exists()
 

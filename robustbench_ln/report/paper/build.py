@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_ln import __version__
 from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash
@@ -39,6 +40,7 @@ def write_paper_page(
     out: Path,
     data_dir: Path,
     preset: str | None = None,
+    data: Mapping[str, DataSet] | None = None,
 ) -> Built:
     """Write the page of some of the paper's items, unless it shows all that the store holds already.
 
@@ -52,6 +54,7 @@ def write_paper_page(
         data_dir: where decoded data sets lie, for images and histograms.
         preset: show networks of this preset alone; None takes the fullest one of each benchmark that has a
             network.
+        data: data sets by the benchmark they are for; others are looked for by name.
 
     Raises:
         UnknownNameError: no such experiment or preset.
@@ -72,6 +75,7 @@ def write_paper_page(
             "cells": sorted(store.cell_ids()),
             "models": models,
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),
+            "named": {name: one.identity("test", None) for name, one in (data or {}).items()},
         }
     )
     if digest_of(page) == inputs:
@@ -90,7 +94,7 @@ def write_paper_page(
     for name, experiment in chosen.items():
         evidence = gather_evidence(declared, experiment, store, table, preset)
         items.append(Item(name, experiment, tuple(evidence), tuple(judge(experiment, evidence))))
-    room = Room(declared, store, data_dir)
+    room = Room(declared, store, data_dir, data or {})
     problems = [problem.replace(f"{store.root}/", "") for problem in problems]
     # Names of classes come from names of files, which need not be text.
     publish_file(page, render_paper(items, room, problems, inputs).encode("utf-8", "replace"))

@@ -64,7 +64,7 @@ def _figure(item: Item, entry: Evidence, pair: tuple[str, str], cells: pd.DataFr
 
 
 def _class_names(entry: Evidence, count: int, room: Room) -> tuple[str, ...]:
-    data = find_images(entry, room.data_dir)
+    data = find_images(entry, room)
     cards = [model.card.get("class_names") or () for model in entry.models]
     names = [tuple(map(str, card)) for card in cards] + ([data.info.classes] if data is not None else [])
     return next((own for own in names if len(own) == count), tuple(map(str, range(count))))

@@ -75,7 +75,7 @@ def draw_curves(item: Item, room: Room) -> Drawn:
     for entry, points in tables:
         panels = []
         shown = points if one_norm else points[points["home"]]
-        data = find_images(entry, room.data_dir)
+        data = find_images(entry, room)
         for pair in readings_of(shown):
             own = shown[(shown["noise_text"] == pair[0]) & (shown["reading"] == pair[1])]
             printed = _printed(item, entry, own, label)

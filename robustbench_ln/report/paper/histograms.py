@@ -40,7 +40,7 @@ def draw_histograms(item: Item, room: Room) -> Drawn:
     """Draw an item whose form is "histograms": a row a noise, a column a sigma; no network is needed."""
     drawn = Drawn()
     for entry in item.evidence:
-        data = find_images(entry, room.data_dir)
+        data = find_images(entry, room)
         if data is None:
             drawn.remarks.append(f"The images of {entry.benchmark} are not on this machine.")
         else:

@@ -33,7 +33,7 @@ def draw_images(item: Item, room: Room) -> Drawn:
         points = points_of(entry)
         if points.empty:
             continue
-        data = find_images(entry, room.data_dir)
+        data = find_images(entry, room)
         if data is None:
             drawn.remarks.append(f"The images of {entry.benchmark} are not on this machine.")
         for pair in readings_of(points):
@@ -76,7 +76,7 @@ def _guesses(entry: Evidence, pair: tuple[str, str], data: DataSet, room: Room) 
     rows = []
     for cell in cells.itertuples():
         predictions = room.store.counts(cell.cell).predictions
-        if len(predictions) != cell.images:
+        if predictions is None or len(predictions) != cell.images:
             return None
         used = limited(known, None if pd.isna(cell.limit) else int(cell.limit))
         found = predictions[np.searchsorted(used, index)]

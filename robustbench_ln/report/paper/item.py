@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.verdicts import Verdict
 from robustbench_ln.report.exhibit import Exhibit, Table
@@ -47,11 +49,13 @@ class Room:
         declared: the file of benchmarks and experiments.
         store: counts of cells.
         data_dir: decoded data sets.
+        data: those that were named for a benchmark, by its name.
     """
 
     declared: Declared
     store: Results
     data_dir: Path
+    data: Mapping[str, DataSet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,23 @@ from robustbench_ln.evaluation.images import NoisyImages
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
+from robustbench_ln.report.paper.item import Room
 
 #: A rescaling takes its range over so many test images here; a sweep takes it over all.
 RANGE_IMAGES = 500
 
 
-def find_images(evidence: Evidence, data_dir: Path) -> DataSet | None:
+def find_images(evidence: Evidence, room: Room) -> DataSet | None:
     """Return the data set of a benchmark, None where it is not on this machine; nothing is downloaded.
 
-    It is the one that the cells were measured on, and without cells one of the declared name and size.
+    It is the one that the cells were measured on; without cells the one that was named for the benchmark,
+    or one of the declared name and size.
     """
     if len(evidence.cells):
-        return find_decoded(str(evidence.cells["checksum"].iloc[0]), data_dir)
-    for folder in decoded_folders(data_dir):
+        return find_decoded(str(evidence.cells["checksum"].iloc[0]), room.data_dir)
+    if evidence.benchmark in room.data:
+        return room.data[evidence.benchmark]
+    for folder in decoded_folders(room.data_dir):
         try:
             info = DataInfo.read(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -198,8 +198,8 @@ class Lab:
     def item(self, name, preset=None):
         """Return an item with its evidence."""
         experiment = self.declared.experiment(name)
-        table, _ = read_rows(self.store.root)
-        evidence = gather_evidence(self.declared, experiment, self.store.models(), table, preset)
+        table, _ = read_rows(self.store)
+        evidence = gather_evidence(self.declared, experiment, self.store, table, preset)
         return Item(name, experiment, tuple(evidence), tuple(judge(experiment, evidence)))
 
     def draw(self, name):
