@@ -135,9 +135,15 @@ class Replication:
                 for verdict in self.verdicts(name)
                 for check in verdict.checks
             ]
+            presets = {
+                f"`{entry.benchmark}` at preset {entry.preset}: {entry.settings.presets[entry.preset].shortens}."
+                for entry in self.evidence(name)
+                if entry.models and entry.preset != PAPER
+            }
             if rows:
                 head = ["the paper says", "networks", "noise (reading)", "measured", "verdict", "why"]
-                parts.append(f"### {experiment.paper}: {experiment.title}\n\n{markdown_table(head, rows)}")
+                heading = "\n\n".join([f"### {experiment.paper}: {experiment.title}", *sorted(presets)])
+                parts.append(f"{heading}\n\n{markdown_table(head, rows)}")
         return "\n\n".join(parts)
 
     def _reading(self) -> str:

@@ -223,9 +223,12 @@ def listed(sigmas: Iterable[float]) -> str:
 
 
 def shortening(entries: Iterable[Evidence]) -> str:
-    """Return in words which presets shortened the networks' training, starting with a semicolon."""
+    """Return which presets shortened the networks' training, starting with a semicolon.
+
+    What a preset shortens is said where it is declared, and once for an item.
+    """
     texts: Mapping[str, None] = dict.fromkeys(
-        f"; preset {entry.preset}: {entry.settings.presets[entry.preset].shortens}"
+        f"; preset {entry.preset}"
         for entry in entries
         if entry.preset != PAPER and entry.preset in entry.settings.presets
     )
