@@ -136,7 +136,8 @@ class Replication:
                 for check in verdict.checks
             ]
             presets = {
-                f"`{entry.benchmark}` at preset {entry.preset}: {entry.settings.presets[entry.preset].shortens}."
+                f"`{entry.benchmark}` at preset {entry.preset}: "
+                f"{entry.settings.presets[entry.preset].shortens}."
                 for entry in self.evidence(name)
                 if entry.models and entry.preset != PAPER
             }

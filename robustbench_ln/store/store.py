@@ -22,7 +22,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
-from robustbench_ln.store.results import Log, Results
+from robustbench_ln.store.results import Log, Results, choose_names
 
 SCHEMA_VERSION = 1
 
@@ -146,19 +146,19 @@ class Store(Results):
         ]
         return self._model(found[0]) if found else None
 
-    def find_model(self, name: str) -> StoredModel:
-        """Return the one network of a name, or of a name's first parts.
+    def find_model(self, pattern: str) -> StoredModel:
+        """Return the one network whose name matches a pattern, see `choose_names`.
 
         Raises:
             LnbenchError: no network, or several.
         """
-        models = _published(self.root / "models")
-        found = [folder for folder in models if folder.name == name or folder.name.startswith(f"{name}.")]
-        if len(found) != 1:
-            names = ", ".join(folder.name for folder in (found or models)[:20])
-            what = f"matches {len(found)} models" if found else "is no model"
-            raise LnbenchError(f"'{name}' {what} in '{self.root}'.", f"Models: {names or 'none'}.")
-        return self._model(found[0])
+        found = choose_names(self.model_ids(), [pattern], self.root)
+        if len(found) > 1:
+            raise LnbenchError(
+                f"{len(found)} models in '{self.root}' match '{pattern}'.",
+                f"Name one: {', '.join(found[:20])}.",
+            )
+        return self.model(found[0])
 
     def training_folder(self, recipe_id: str) -> Path:
         """Return where an unfinished training keeps its state, invisible to readers."""

@@ -26,7 +26,7 @@ def take_over(network: nn.Module, recipe: Recipe, store: Store) -> None:
         store: where stored networks are.
 
     Raises:
-        LnbenchError: the start cannot be loaded, or hardly any of its tensors fits.
+        LnbenchError: the start cannot be loaded, or another tensor than the last layer's does not fit.
     """
     start = str(recipe.start)
     if is_source(start):
@@ -39,12 +39,13 @@ def take_over(network: nn.Module, recipe: Recipe, store: Store) -> None:
         name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape
     }
     left = [name for name in own if name not in fitting]
-    # The last layer's kernel and bias may differ, with the classes; anything more is another network.
-    if len(left) > 2:
+    # The last layer may differ, with the classes; anything more is another network.
+    layers = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    if not set(left) <= {f"{layers[-1]}.weight", f"{layers[-1]}.bias"}:
         raise LnbenchError(
             f"'{start}' does not fit network '{recipe.network}' with norm '{recipe.norm}': "
             f"{len(left)} of {len(own)} tensors differ, such as '{left[0]}'.",
-            "Start from a model of the same network.",
+            "Start from a model of the same network, for images with as many channels.",
         )
     with torch.no_grad():
         network.load_state_dict(fitting, strict=False)
