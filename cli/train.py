@@ -125,7 +125,14 @@ def train(
                 say(f"{line}, loss {epoch.loss:.4f}, {epoch.seconds:.1f} s", quiet=quiet)
 
         outcomes = train_missing(
-            asked, data_set, store, run_id=run_id, threads=threads, device=device, on_epoch=show
+            asked,
+            data_set,
+            store,
+            run_id=run_id,
+            threads=threads,
+            device=device,
+            test_images=declared.test_images,
+            on_epoch=show,
         )
     models = [one for one in outcomes if not isinstance(one, LnbenchError)]
     errors = [one for one in outcomes if isinstance(one, LnbenchError)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from robustbench_ln.data.dataset import Arrays
+from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, evaluation_order, standardise
 from robustbench_ln.modes import Layout, Vote, count_votes, lay_out
@@ -160,11 +160,25 @@ def read_all(stream: NoisyImages, order: IntArray, readers: Sequence[Reader]) ->
     return results
 
 
-def evaluate_clean(network: nn.Module, test: Arrays, preprocessing: Preprocessing, batch_size: int) -> float:
-    """Return a network's accuracy on clean images in its norm's home mode; its state is not changed."""
+def evaluate_clean(
+    network: nn.Module,
+    test: Arrays,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    limit: int | None = None,
+) -> float:
+    """Return a network's accuracy on clean images in its norm's home mode; its state is not changed.
+
+    Args:
+        network: what is evaluated.
+        test: the images.
+        preprocessing: the network's own normalization.
+        batch_size: N of a coupled mode.
+        limit: use this many images, a fixed random choice.
+    """
     norm, groups = norm_of(network)
     layout = lay_out(find_norm(norm).home_mode, norm, groups, batch_size)
-    indices = np.arange(len(test.labels))
+    indices = limited(len(test.labels), limit)
     reader = Reader(network, layout, preprocessing, "majority", 0, test.labels, indices)
     clean = NoisyImages(test, NoiseSpec("agn"), "0", 0, indices, preprocessing)
     with evaluation_mode(network):

@@ -163,6 +163,7 @@ def _run_one(
             run_id=run_id,
             threads=resources.workers * resources.threads,
             device=resources.device,
+            test_images=one.work.test_images,
             on_epoch=lambda epoch: epoch_done(recipe, epoch),
         )
         done.trained += 1

@@ -57,11 +57,13 @@ class NetworkWork:
         recipe: how it is trained.
         data: its data set.
         needs: the sweeps that any of the experiments asks for.
+        test_images: how many the benchmark tests on, None for all.
     """
 
     recipe: Recipe
     data: DataSet
     needs: tuple[Need, ...]
+    test_images: int | None
 
     def passes(self, model: StoredModel | None) -> list[NoisyPass]:
         """Return the passes over noisy images, each cell once.
@@ -165,4 +167,6 @@ def _of_benchmark(
         for recipe in plan_recipes(name, settings, data, norms=norms, seeds=asked.seeds or None):
             own = [need for need in needs if (recipe.norm, recipe.norm_options) in need.norms]
             wanted.setdefault(recipe.id, (recipe, []))[1].extend(own)
-    return [NetworkWork(recipe, data, tuple(needs)) for recipe, needs in wanted.values()]
+    return [
+        NetworkWork(recipe, data, tuple(needs), settings.test_images) for recipe, needs in wanted.values()
+    ]

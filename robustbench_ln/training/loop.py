@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from torch import nn
 
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.training import TrainSettings
-from robustbench_ln.data.dataset import Arrays, DataSet
+from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.devices import choose_device, device_label, full_precision
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.reader import evaluate_clean
@@ -49,6 +49,7 @@ def train(
     run_id: str,
     threads: int | None = None,
     device: str = "auto",
+    test_images: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> StoredModel:
     """Train the network of a recipe and publish it, or continue where an earlier run stopped.
@@ -60,6 +61,7 @@ def train(
         run_id: names the invocation in the model's card.
         threads: of torch; None leaves torch's own choice. Another number gives other bits.
         device: see `robustbench_ln.devices.choose_device`.
+        test_images: take the accuracies of the epochs over this many test images, a fixed random choice.
         on_epoch: told each finished epoch, earlier runs' included.
 
     Returns:
@@ -70,7 +72,7 @@ def train(
             training starts from does not fit.
     """
     with torch_threads(threads), full_precision():
-        return _train(recipe, data, store, run_id, choose_device(device), on_epoch)
+        return _train(recipe, data, store, run_id, choose_device(device), test_images, on_epoch)
 
 
 def _train(
@@ -79,6 +81,7 @@ def _train(
     store: Store,
     run_id: str,
     device: torch.device,
+    test_images: int | None,
     on_epoch: Callable[[Epoch], None],
 ) -> StoredModel:
     with _seeded(recipe.seed, "weights", device):
@@ -105,12 +108,16 @@ def _train(
         on_epoch(epoch)
     for number in range(len(progress.epochs) + 1, recipe.train.epochs + 1):
         with _seeded(recipe.seed, f"epoch {number}", device):
-            done = _train_epoch(number, recipe, network, optimizer, images, test)
+            done = _train_epoch(number, recipe, network, optimizer, images)
+            accuracy = evaluate_clean(
+                network, test, recipe.preprocessing, recipe.train.batch_size, test_images
+            )
+            done = replace(done, test_accuracy=accuracy)
         progress.epochs.append(done)
         progress.scales.extend(group_scales(network, number))
         state.save(progress)
         on_epoch(done)
-    return _publish(recipe, data, network, progress, store, run_id, conditions)
+    return _publish(recipe, data, network, progress, store, run_id, conditions, test_images)
 
 
 def _optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -139,8 +146,8 @@ def _train_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: TrainingImages,
-    test: Arrays,
 ) -> Epoch:
+    """Train one epoch; its test accuracy is not known yet."""
     size = recipe.train.batch_size
     batches = len(images) // size
     started, loading = time.perf_counter(), 0.0
@@ -169,8 +176,7 @@ def _train_epoch(
             "Lower the learning_rate in the benchmark.",
         )
     seconds = time.perf_counter() - started
-    accuracy = evaluate_clean(network, test, recipe.preprocessing, size)
-    return Epoch(number, rate, mean_loss, correct / (batches * size), accuracy, seconds, loading)
+    return Epoch(number, rate, mean_loss, correct / (batches * size), float("nan"), seconds, loading)
 
 
 def _publish(
@@ -181,6 +187,7 @@ def _publish(
     store: Store,
     run_id: str,
     conditions: dict[str, Any],
+    test_images: int | None,
 ) -> StoredModel:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     weights = weights_hash(state)
@@ -193,6 +200,7 @@ def _publish(
         "home_mode": find_norm(recipe.norm).home_mode,
         "class_names": list(data.info.classes),
         "test_accuracy": progress.epochs[-1].test_accuracy if progress.epochs else None,
+        "test_images": data.identity("test", test_images)["limit"],
         "how": {
             "run_id": run_id,
             "finished": provenance.now(),

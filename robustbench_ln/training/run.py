@@ -44,6 +44,7 @@ def train_missing(
     run_id: str,
     threads: int | None = None,
     device: str = "auto",
+    test_images: int | None = None,
     on_epoch: Callable[[Recipe, Epoch], None] = lambda recipe, epoch: None,
 ) -> list[StoredModel | LnbenchError]:
     """Train what `look_up` did not find and publish each network when it is finished.
@@ -57,6 +58,7 @@ def train_missing(
         run_id: names the invocation in the cards.
         threads: of torch; None leaves torch's own choice.
         device: see `robustbench_ln.devices.choose_device`.
+        test_images: see `robustbench_ln.training.loop.train`.
         on_epoch: told each finished epoch.
 
     Returns:
@@ -77,7 +79,16 @@ def train_missing(
 
         try:
             models.append(
-                train(one.recipe, data, store, run_id=run_id, threads=threads, device=device, on_epoch=tell)
+                train(
+                    one.recipe,
+                    data,
+                    store,
+                    run_id=run_id,
+                    threads=threads,
+                    device=device,
+                    test_images=test_images,
+                    on_epoch=tell,
+                )
             )
         except LnbenchError as error:
             models.append(error)

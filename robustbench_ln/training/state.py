@@ -24,7 +24,7 @@ class Epoch:
         learning_rate: of its last step.
         loss: mean cross-entropy of the training batches, dropout on, while the weights moved.
         train_accuracy: of the same passes.
-        test_accuracy: of all test images in the norm's home mode, after the epoch. Reported, never used to
+        test_accuracy: of the test images in the norm's home mode, after the epoch. Reported, never used to
             choose weights: the last epoch's are kept.
         seconds: training alone.
         loading_seconds: of these, for preparing batches.

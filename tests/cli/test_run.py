@@ -1,0 +1,105 @@
+"""`lnbench run` and `lnbench list`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+
+FILE = textwrap.dedent(
+    """\
+    benchmarks:
+      toy:
+        title: Toy
+        data: digits
+        network: mnist-net
+        norms:
+          localnorm: {groups: 5}
+        train: {epochs: 1, batch_size: 50, learning_rate: 0.002}
+        train_images: 100
+        test_images: 50
+    experiments:
+      fig:
+        paper: Fig 0
+        title: A figure
+        figure: curves
+        benchmarks: [toy]
+        sweeps:
+          - {noise: agn, reading: text, sigma: "0,1", modes: [batch]}
+        claims:
+          - {id: a, rule: value, text: a number, of: {norm: localnorm, noise: agn}, sigma: 1, paper: 44.67}
+    """
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "benchmarks.yaml").write_text(FILE)
+    return tmp_path
+
+
+def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench):
+    told = json.loads(lnbench("list", "--json", cwd=folder).stdout)
+    (item,) = told["experiments"]
+    assert (item["name"], item["paper"], item["claims"][0]["rule"]) == ("fig", "Fig 0", "value")
+    assert (item["paper_values"][0]["paper"], item["paper_values"][0]["sigma"]) == (44.67, 1)
+    assert item["state"] == [
+        {
+            "benchmark": "toy",
+            "preset": "paper",
+            "networks": 0,
+            "networks_asked": 1,
+            "cells": 0,
+            "cells_asked": 2,
+        }
+    ]
+    planned = json.loads(lnbench("run", "fig", "--dry-run", "--json", cwd=folder).stdout)
+    assert (planned["trainings"], planned["cells"], planned["missing"]) == (1, 2, {})
+    assert not (folder / "results").exists()
+    done = lnbench("run", "fig", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert (outcome["trained"], outcome["measured"], outcome["complete"], outcome["failed"]) == (
+        1,
+        2,
+        True,
+        {},
+    )
+    assert "Fig 0" in (folder / "results" / "paper.html").read_text()
+    again = json.loads(lnbench("run", "all", "--json", cwd=folder).stdout)
+    assert (again["trained"], again["measured"]) == (0, 0)
+    listed = lnbench("list", cwd=folder)
+    assert "1/1" in listed.stdout
+    assert "2/2" in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["run", "figg"], "'fig'"),
+        (["run", "fig", "--preset", "quik"], "paper"),
+        (["run", "fig", "--reading", "txt"], "text"),
+        (["run", "fig", "--data", "digits"], "NAME=SPEC"),
+        (["run", "fig", "--data", "digits=cifra"], "cifar10"),
+        (["run", "fig", "--benchmark", "mnist"], "toy"),
+        (["run", "fig", "--device", "cuda"], "--device cpu"),
+    ],
+)
+def test_a_mistake_is_a_sentence(arguments, part, folder, lnbench):
+    done = lnbench(*arguments, cwd=folder)
+    assert done.returncode in (2, 3)
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_data_that_are_missing_are_named_and_the_rest_is_done(folder, lnbench):
+    other = FILE.replace("benchmarks: [toy]", "benchmarks: [toy, gone]").replace(
+        "experiments:", "  gone:\n    like: toy\n    data: folder:/nowhere/at/all\nexperiments:"
+    )
+    (folder / "benchmarks.yaml").write_text(other)
+    done = lnbench("run", "fig", "--json", cwd=folder)
+    assert done.returncode == 3
+    outcome = json.loads(done.stdout)
+    assert (outcome["trained"], list(outcome["failed"])) == (1, ["gone"])
+    assert "/nowhere/at/all" in done.stderr
