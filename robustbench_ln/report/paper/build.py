@@ -17,7 +17,7 @@ from robustbench_ln.report.build import digest_of
 from robustbench_ln.store.results import Results
 
 #: Raised by one whenever the same store would give another page than before.
-PAGE_VERSION = 1
+PAGE_VERSION = 2
 
 
 @dataclass(frozen=True)

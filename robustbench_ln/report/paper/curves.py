@@ -89,8 +89,15 @@ def draw_curves(item: Item, room: Room) -> Drawn:
 
 def styles_of(points: pd.DataFrame, label: str) -> Styles:
     """Return the styles of norms or modes; each has its colour throughout the page."""
-    family, order = ("mode", list(MODES)) if label == "mode_label" else ("norm", list(NORMS))
-    return line_styles(dict(zip(points[label], points[family], strict=True)), order)
+    if label != "mode_label":
+        return line_styles(dict(zip(points[label], points["norm"], strict=True)), list(NORMS))
+    # Statistics over other sets of images are another mode in all but name.
+    families = [
+        f"{mode}, small sets" if small else mode
+        for mode, small in zip(points["mode"], points["small_sets"], strict=True)
+    ]
+    order = [*MODES, *(f"{mode}, small sets" for mode in MODES)]
+    return line_styles(dict(zip(points[label], families, strict=True)), order)
 
 
 def paper_handle() -> Line2D:
