@@ -96,7 +96,7 @@ def styles_of(points: pd.DataFrame, label: str) -> Styles:
         f"{mode}, small sets" if small else mode
         for mode, small in zip(points["mode"], points["small_sets"], strict=True)
     ]
-    order = [*MODES, *(f"{mode}, small sets" for mode in MODES)]
+    order = [*MODES, "batch, small sets"]
     return line_styles(dict(zip(points[label], families, strict=True)), order)
 
 
