@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
-from robustbench_ln.benchmarks.experiment import Reading
-from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.data.decoded import default_data_dir
-from robustbench_ln.data.open import DATA_NAMES, check_spec
-from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.data.open import DATA_NAMES
 
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
@@ -82,41 +79,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress an
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Say what would be done; train and measure nothing.")
 ]
-
-
-def readings(given: list[str] | None) -> tuple[Reading, ...]:
-    """Return the readings of the noise that are asked for, both without one.
-
-    Raises:
-        UnknownNameError: there is no such reading.
-    """
-    for name in given or ():
-        if name not in get_args(Reading):
-            raise UnknownNameError("reading", name, get_args(Reading))
-    return tuple(dict.fromkeys(given)) if given else get_args(Reading)  # type: ignore[arg-type]
-
-
-def data_sources(given: list[str] | None) -> dict[str, str]:
-    """Return other sources of data sets, by the name of the set, from NAME=SPEC.
-
-    Raises:
-        LnbenchError: not of that form, or an unknown name.
-    """
-    sources = {}
-    for text in given or ():
-        name, _, spec = text.partition("=")
-        if not spec:
-            raise LnbenchError(f"'{text}' names no source.", "Write NAME=SPEC: cifar10=folder:~/cifar10-jpg.")
-        check_spec(name)
-        check_spec(spec)
-        sources[name] = spec
-    return sources
-
-
-def experiment_names(given: list[str], declared: Declared) -> tuple[str, ...]:
-    """Return the experiments asked for, each once; "all" stands for every one that is not named before it."""
-    names = [name for text in given for name in (declared.experiments if text == "all" else (text,))]
-    return tuple(dict.fromkeys(names))
 
 
 DEFAULT_RESULTS = Path("results")

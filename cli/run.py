@@ -10,9 +10,10 @@ import typer
 
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.experiments.asked import Asked, parse_experiments, parse_readings, parse_sources
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.run import Resources, look_through, run_todo
-from robustbench_ln.experiments.work import Asked, plan_work
+from robustbench_ln.experiments.work import plan_work
 from robustbench_ln.report.paper.build import write_paper_page
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
@@ -83,14 +84,14 @@ def run(
     Networks that several items show are trained once. Whatever is cut off goes on where it stopped.
     """
     declared = load_declared(find_config(config))
-    names = options.experiment_names(experiments, declared)
+    names = parse_experiments(experiments, declared)
     asked = Asked(
         names,
         preset,
-        options.readings(reading),
+        parse_readings(reading),
         tuple(benchmark or ()),
         tuple(seed or ()),
-        options.data_sources(data),
+        parse_sources(data),
     )
     store = writable_store(results)
     note = lambda text: say(text, quiet=quiet or json)  # noqa: E731

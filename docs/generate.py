@@ -88,19 +88,17 @@ _FIXED = "localnorm with 128 gammas and 128 betas in every layer"
 def _counted(network: str, shape: tuple[int, int, int], norm: str) -> tuple[int, int]:
     import torch
 
-    from robustbench_ln.models.parameters import count_parameters
-    from robustbench_ln.models.registry import build_network
+    from robustbench_ln.models.parameters import count_built, count_parameters
     from robustbench_ln.models.resnet32 import ResNet32
     from robustbench_ln.norms.localnorm import LocalNorm2d
 
-    name, _, groups = norm.partition(" K=")
-    options = {"groups": int(groups)} if groups else {}
-    with torch.device("meta"):  # shapes without values
-        count = count_parameters(
-            ResNet32(shape, 10, lambda channels: LocalNorm2d(128, groups=1))
-            if norm == _FIXED
-            else build_network(network, image_shape=shape, num_classes=10, norm=name, norm_options=options)
-        )
+    if norm == _FIXED:
+        with torch.device("meta"):  # shapes without values
+            count = count_parameters(ResNet32(shape, 10, lambda channels: LocalNorm2d(128, groups=1)))
+    else:
+        name, _, groups = norm.partition(" K=")
+        options = {"groups": int(groups)} if groups else {}
+        count = count_built(network, image_shape=shape, num_classes=10, norm=name, norm_options=options)
     return count.trainable, count.statistics
 
 

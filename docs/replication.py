@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.claims import Value
@@ -16,6 +15,7 @@ from robustbench_ln.benchmarks.read import Declared, load_declared
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values
+from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
@@ -44,10 +44,12 @@ class Replication:
         self.results = open_store(path)
         self.table = load_results(path)
 
+    @cache  # noqa: B019 - one replication lives as long as the program
     def evidence(self, name: str) -> list[Evidence]:
         """Return what was measured for an item."""
         return gather_evidence(self.declared, self.declared.experiment(name), self.results, self.table)
 
+    @cache  # noqa: B019
     def verdicts(self, name: str) -> list[Verdict]:
         """Return the verdicts on an item's claims."""
         return judge(self.declared.experiment(name), self.evidence(name))
@@ -225,20 +227,17 @@ def _accuracies(cells: pd.DataFrame) -> str:
     values = 100 * cells["accuracy"].to_numpy()
     if not len(values):
         return ""
-    if len(values) < 2:
+    interval = t_interval(values)
+    if interval is None:
         return f"{values[0]:.2f} (one seed)"
-    return f"{values.mean():.2f} (± {_half_width(values):.2f}, {len(values)})"
-
-
-def _half_width(values: np.ndarray) -> float:
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return f"{values.mean():.2f} (± {interval[1] - values.mean():.2f}, {len(values)})"
 
 
 def _mean_with_interval(values: np.ndarray) -> str:
-    if len(values) < 2:
+    interval = t_interval(values)
+    if interval is None:
         return f"{values[0]:+.1f} (one seed)"
-    mean, half = values.mean(), _half_width(values)
-    return f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f}, {len(values)} seeds)"
+    return f"{values.mean():+.1f} ({interval[0]:+.1f} to {interval[1]:+.1f}, {len(values)} seeds)"
 
 
 def markdown_table(head: list[str], rows: list[list[str]]) -> str:

@@ -29,6 +29,11 @@ def content_hash(identity: Mapping[str, Any]) -> str:
     return hashlib.blake2b(canonical_json(identity).encode(), digest_size=6).hexdigest()
 
 
+def recipe_id(recipe: Mapping[str, Any]) -> str:
+    """Return the name of a recipe: a hash over all of it but `benchmark`, which is a label."""
+    return content_hash({key: value for key, value in recipe.items() if key != "benchmark"})
+
+
 def random_key(*parts: str | int) -> tuple[int, int]:
     """Return the 128-bit key of a random stream, as two unsigned 64-bit words, from what names the stream."""
     text = canonical_json([str(part) for part in parts])

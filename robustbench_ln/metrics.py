@@ -47,6 +47,22 @@ def wilson_interval(
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
+def t_interval(values: npt.ArrayLike) -> tuple[float, float] | None:
+    """Return the 95 % Student t interval of a mean, None below two values.
+
+    Args:
+        values: (seeds,) one number a training seed, taken as independent and normal.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if len(numbers) < 2:
+        return None
+    # The quantile of scipy.stats.t, which takes a second to import.
+    quantile = special.stdtrit(len(numbers) - 1, 0.975)
+    half = float(quantile * numbers.std(ddof=1) / np.sqrt(len(numbers)))
+    mean = float(numbers.mean())
+    return mean - half, mean + half
+
+
 def entropy_share(predicted: npt.ArrayLike) -> Floats:
     """Return the entropy of the predicted classes over that of uniform ones: 1 is uniform, 0 one class only.
 

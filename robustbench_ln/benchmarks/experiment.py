@@ -36,6 +36,12 @@ class Sweep(Declaration):
     space: Literal["pixel", "standardised"] = "pixel"
     controls: StrictBool = True
 
+    @property
+    def kind(self) -> str:
+        """What claims call the noise: one of the paper's three whatever its reading, else its own name."""
+        first = self.noise.partition("-")[0]
+        return first if first in ("agn", "apn", "mbn") else self.noise
+
 
 class Experiment(Declaration):
     """An item of the paper.

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from robustbench_ln.benchmarks.benchmark import Benchmark, merged_training
-from robustbench_ln.benchmarks.claims import RULES
+from robustbench_ln.benchmarks.claims import RULES, AnyClaim, Of
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.fields import check_name
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.open import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.models.registry import check_network
-from robustbench_ln.modes import check_mode
+from robustbench_ln.modes import check_mode, modes_for
 from robustbench_ln.noise import NoiseSpec, find_noise, parse_sigmas, sigma_value
 from robustbench_ln.norms.registry import check_groups, find_norm, parse_norm
 from robustbench_ln.yaml_file import Location, YamlFile
@@ -191,10 +191,29 @@ def _experiment(file: YamlFile, name: str, body: Any, declared: Declared) -> Exp
         at = (*where, "claims", position)
         if ids.index(claim.id) != position:
             raise file.error((*at, "id"), f"the claim '{claim.id}' stands here a second time.")
-        named = getattr(claim, "benchmark", None)
-        if named is not None and named not in experiment.benchmarks:
-            raise file.error((*at, "benchmark"), f"'{named}' is not among the experiment's benchmarks.")
+        _check(file, at, partial(_check_claim, experiment, claim, declared))
     return experiment
+
+
+def _check_claim(experiment: Experiment, claim: AnyClaim, declared: Declared) -> None:
+    """Check that what a claim is about is among what the experiment shows; else it would never be decided."""
+    kinds = {sweep.kind for sweep in experiment.sweeps}
+    parts = [claim, *(part for _, part in claim if isinstance(part, Of))]
+    for part in parts:
+        named = getattr(part, "benchmark", None)
+        if named is not None and named not in experiment.benchmarks:
+            raise LnbenchError(f"'{named}' is not among the experiment's benchmarks.")
+        noise = getattr(part, "noise", None)
+        if noise is not None and noise not in kinds:
+            raise UnknownNameError("noise of this experiment", noise, kinds)
+        if isinstance(part, Of):
+            norm = parse_norm(part.norm)[0]
+            if part.mode is not None and part.mode not in modes_for(norm):
+                raise UnknownNameError(f"mode of norm {norm}", part.mode, modes_for(norm))
+            shown = [named] if named else experiment.benchmarks
+            norms = {known for one in shown for known, _ in declared.benchmark(one).norm_options()}
+            if norm not in norms:
+                raise UnknownNameError("norm of this experiment", norm, norms)
 
 
 def _check_noisy(noise: str, sigma: float) -> None:

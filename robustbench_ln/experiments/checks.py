@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special
+from scipy import optimize
+
+from robustbench_ln.metrics import t_interval
 
 Floats = npt.NDArray[np.float64]
 #: Rounding of decimal numbers must not decide a claim: 0.9562 - 0.0020 is not quite 0.9542.
@@ -135,22 +137,6 @@ def _is_clear(points: Sequence[Point], allowed: Allowed, holds: bool) -> bool | 
         not allowed.holds(low) and not allowed.holds(high) and not low < allowed.least <= allowed.most < high
         for low, high in intervals
     )
-
-
-def t_interval(values: npt.ArrayLike) -> tuple[float, float] | None:
-    """Return the 95 % Student t interval of a mean, None below two values.
-
-    Args:
-        values: (seeds,) one number a training seed, taken as independent and normal.
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    if len(numbers) < 2:
-        return None
-    # The quantile of scipy.stats.t, which takes a second to import.
-    quantile = special.stdtrit(len(numbers) - 1, 0.975)
-    half = float(quantile * numbers.std(ddof=1) / math.sqrt(len(numbers)))
-    mean = float(numbers.mean())
-    return mean - half, mean + half
 
 
 def points_of(

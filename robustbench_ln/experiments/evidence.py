@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark
+from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
@@ -64,8 +64,10 @@ def gather_evidence(
     models = results.models()
     for name in experiment.benchmarks:
         presets = (PAPER, *declared.benchmark(name).presets) if preset is None else (preset,)
-        entries = [_of_preset(declared, experiment, name, one, results, models, table) for one in presets]
-        found.append(next((entry for entry in entries if entry.models), entries[0]))
+        entries = (_of_preset(declared, experiment, name, one, results, models, table) for one in presets)
+        first = next(entries)
+        # The others are looked through only while no network is found.
+        found.append(first if first.models else next((one for one in entries if one.models), first))
     return found
 
 
@@ -82,7 +84,9 @@ def _of_preset(
     norms = shown_norms(experiment, settings)
     own = [model for model in models if is_of(model, name, settings) and _norm_of(model) in norms]
     rows = table[table["model"].isin([model.id for model in own])]
-    parts = [_matching(rows, need) for need in needs_of(declared, experiment, name, preset)]
+    # Most presets have no network, and then nothing needs to be looked for.
+    needs = needs_of(declared, experiment, name, preset) if own else []
+    parts = [_matching(rows, need) for need in needs]
     extra: dict[str, list[object]] = {"reading": [], "kind": [], "noise_text": [], "small_sets": []}
     cells = pd.concat(parts) if parts else rows.iloc[:0].assign(**extra)
     # A cell that two sweeps ask for counts once.
@@ -105,6 +109,7 @@ def is_of(model: StoredModel, name: str, settings: Benchmark) -> bool:
         and recipe["norm_options"] in own
         and recipe["seed"] in settings.seeds
         and recipe.get("start") == settings.start
+        and settings.preprocessing in (None, Preprocessing.model_validate(recipe["preprocessing"]))
         and (recipe["data"] or {}).get("limit") == settings.train_images
     )
 
@@ -140,7 +145,7 @@ def _matching(rows: pd.DataFrame, need: Need) -> pd.DataFrame:
     ]
     return rows[wanted.fillna(False)].assign(
         reading=need.sweep.reading or "both",
-        kind=noise.name.partition("-")[0] if noise.name != "low-contrast" else noise.name,
+        kind=need.sweep.kind,
         noise_text=" ".join([noise.name, *options]),
         small_sets=need.small_sets is not None,
     )

@@ -10,10 +10,11 @@ import pandas as pd
 
 from robustbench_ln.benchmarks.claims import Parameters, Spread, TrainingTime
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.experiments.checks import Check, UndecidedError, t_interval
+from robustbench_ln.experiments.checks import Check, UndecidedError
 from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind, shortening
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
+from robustbench_ln.metrics import t_interval
 from robustbench_ln.norms.registry import parse_norm, resolve_options
 from robustbench_ln.store.logs import read_log
 from robustbench_ln.store.results import Log, Results
@@ -52,21 +53,15 @@ def _count(claim: Parameters, entry: Evidence) -> int:
         raise UndecidedError(
             f"the shape of the images of {entry.settings.data} is not known before a training"
         )
-    import torch
+    from robustbench_ln.models.parameters import count_built
 
-    from robustbench_ln.models.parameters import count_parameters
-    from robustbench_ln.models.registry import build_network
-
-    # Fresh weights are drawn from the global generator, whose state is the caller's.
-    with torch.random.fork_rng(devices=[]):
-        network = build_network(
-            entry.settings.network,
-            image_shape=inputs[0][0],
-            num_classes=inputs[0][1],
-            norm=norms[0][0],
-            norm_options=norms[0][1],
-        )
-    return count_parameters(network).total
+    return count_built(
+        entry.settings.network,
+        image_shape=inputs[0][0],
+        num_classes=inputs[0][1],
+        norm=norms[0][0],
+        norm_options=norms[0][1],
+    ).total
 
 
 def check_time(claim: TrainingTime, entry: Evidence) -> list[Check]:

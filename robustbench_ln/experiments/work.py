@@ -6,47 +6,21 @@ trained, so that a run that is cut off leaves whole networks behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from robustbench_ln.benchmarks.benchmark import Benchmark
-from robustbench_ln.benchmarks.experiment import Reading
 from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.open import open_data, takes_image_size
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.experiments.asked import Asked
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
 from robustbench_ln.modes import modes_for
 from robustbench_ln.store.store import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, SweepSettings, plan_cells
 from robustbench_ln.training.recipe import Recipe, plan_recipes
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked for.
-
-    Attributes:
-        experiments: names of the items.
-        preset: how much of the recipes.
-        readings: of the noise.
-        benchmarks: networks of these benchmarks alone; empty for all.
-        seeds: in place of the benchmarks'; empty for theirs.
-        data: another data set for a benchmark's own, by its name, such as {"cifar10": "folder:PATH"}.
-    """
-
-    experiments: tuple[str, ...]
-    preset: str
-    readings: tuple[Reading, ...] = ("text", "code")
-    benchmarks: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    data: Mapping[str, str] = field(default_factory=dict)
-
-    def request(self) -> dict[str, Any]:
-        """Return what is asked for as JSON values, for the record of the invocation."""
-        return {**asdict(self), "data": dict(self.data)}
 
 
 @dataclass(frozen=True)

@@ -117,12 +117,13 @@ def convert_source(
         class_names=source.class_names,
         data_spec=stored["how"]["data"] if stored else None,
         image_size=stored["how"]["image_size"] if stored else source.image_shape[1] if square else None,
-        history=pd.DataFrame(columns=[one.name for one in fields(Epoch)]),
+        logs={"history": pd.DataFrame(columns=[one.name for one in fields(Epoch)])},
+        how={
+            "given": source.provenance["given"],
+            "preprocessing": source.provenance["preprocessing"],
+            "seconds": 0.0,
+        },
     )
-    draft.card["how"] |= {
-        "given": source.provenance["given"],
-        "preprocessing": source.provenance["preprocessing"],
-    }
     return Conversion(
         source,
         norm,

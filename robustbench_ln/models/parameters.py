@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import nn
+
+from robustbench_ln.models.registry import build_network
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,23 @@ def count_parameters(network: nn.Module) -> ParameterCount:
             if name.rpartition(".")[2] in statistics
         ),
     )
+
+
+def count_built(
+    network: str,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    norm: str,
+    norm_options: Mapping[str, Any],
+) -> ParameterCount:
+    """Return the number of parameters of a network that `build_network` builds; no value is drawn."""
+    with torch.device("meta"):
+        built = build_network(
+            network,
+            image_shape=image_shape,
+            num_classes=num_classes,
+            norm=norm,
+            norm_options=norm_options,
+        )
+    return count_parameters(built)

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
@@ -20,6 +15,7 @@ from robustbench_ln.report.headline import Headline, headline, measured_sentence
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.matrices import collapse_table, draw_confusions
 from robustbench_ln.report.samples import draw_samples
+from robustbench_ln.report.template import asset, render
 
 #: Longer tables of cells are folded away.
 _SHOWN_CELLS = 50
@@ -60,19 +56,13 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
     problems = list(inputs.problems)
     sections = [_data_section(inputs, data, problems) for data in inputs.data]
     cells = _cell_table(inputs)
-    environment = Environment(
-        loader=PackageLoader("robustbench_ln", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html").render(
+    return render(
+        "page.html",
         title=title,
         digest=digest,
         version=__version__,
-        css=_asset("page.css"),
-        js=_asset("page.js"),
+        css=asset("page.css"),
+        js=asset("page.js"),
         statement=measured_sentence(inputs),
         sections=sections,
         several=len(sections) > 1,
@@ -87,7 +77,6 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
         data=origins.data_table(inputs),
         remarks=origins.mixture_remarks(inputs),
     )
-    return page.lstrip()
 
 
 def _data_section(inputs: Inputs, data: DataGroup, problems: list[str]) -> DataSection:
@@ -158,9 +147,3 @@ def _cell_table(inputs: Inputs) -> Table:
         "coupled", "cell",
     ]  # fmt: skip
     return Table("All cells", columns, rows)
-
-
-def _asset(name: str) -> Markup:
-    """Return a package file to stand in the page as it is."""
-    text: Any = resources.files("robustbench_ln.report").joinpath(name).read_text(encoding="utf-8")
-    return Markup(text)

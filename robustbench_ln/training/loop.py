@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
 from robustbench_ln import provenance
@@ -28,10 +26,10 @@ from robustbench_ln.devices import choose_device, device_label, full_precision
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.reader import evaluate_clean
 from robustbench_ln.identity import random_key
+from robustbench_ln.models.card import draft_model, publish_draft
 from robustbench_ln.models.registry import build_network
-from robustbench_ln.models.weights import weights_hash
-from robustbench_ln.norms.registry import find_norm
-from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel, write_card
+from robustbench_ln.store.results import Log
+from robustbench_ln.store.store import Store, StoredModel
 from robustbench_ln.threads import torch_threads
 from robustbench_ln.training.images import TrainingImages
 from robustbench_ln.training.recipe import Recipe
@@ -189,39 +187,23 @@ def _publish(
     conditions: dict[str, Any],
     test_images: int | None,
 ) -> StoredModel:
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    weights = weights_hash(state)
-    card: dict[str, Any] = {
-        "schema": SCHEMA_VERSION,
-        "recipe": recipe.card(),
-        "recipe_id": recipe.id,
-        "weights": weights,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "home_mode": find_norm(recipe.norm).home_mode,
-        "class_names": list(data.info.classes),
-        "test_accuracy": progress.epochs[-1].test_accuracy if progress.epochs else None,
-        "test_images": data.identity("test", test_images)["limit"],
-        "how": {
-            "run_id": run_id,
-            "finished": provenance.now(),
-            # How the data set was named, so that evaluation finds it again.
-            "data": provenance.without_home(data.spec),
-            "image_size": data.image_size,
-            **conditions,
-            "host": provenance.host(),
-            "seconds": sum(epoch.seconds for epoch in progress.epochs),
-        },
-    }
-
-    def write(folder: Path) -> None:
-        save_file(state, folder / "weights.safetensors")
-        pd.DataFrame([asdict(epoch) for epoch in progress.epochs]).to_csv(folder / "history.csv", index=False)
-        if progress.scales:
-            scales = pd.DataFrame([asdict(row) for row in progress.scales])
-            scales.to_csv(folder / "scales.csv", index=False)
-        write_card(folder, card)
-
-    model = store.publish_model(f"{recipe.label}.{recipe.id}.{weights}", write)
+    logs: dict[Log, pd.DataFrame] = {"history": pd.DataFrame([asdict(epoch) for epoch in progress.epochs])}
+    if progress.scales:
+        logs["scales"] = pd.DataFrame([asdict(row) for row in progress.scales])
+    draft = draft_model(
+        network,
+        recipe.card(),
+        run_id=run_id,
+        class_names=data.info.classes,
+        # How the data set was named, so that evaluation finds it again.
+        data_spec=provenance.without_home(data.spec),
+        image_size=data.image_size,
+        logs=logs,
+        test_accuracy=progress.epochs[-1].test_accuracy,
+        test_images=data.identity("test", test_images)["limit"],
+        how={**conditions, "seconds": sum(epoch.seconds for epoch in progress.epochs)},
+    )
+    model = publish_draft(draft, store)
     shutil.rmtree(store.training_folder(recipe.id), ignore_errors=True)
     return model
 

@@ -10,7 +10,7 @@ from robustbench_ln.benchmarks.benchmark import Benchmark, Preprocessing
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import PROTOCOL_VERSION, content_hash
+from robustbench_ln.identity import PROTOCOL_VERSION, recipe_id
 from robustbench_ln.norms.registry import check_groups
 from robustbench_ln.store.store import StoredModel
 
@@ -55,7 +55,7 @@ class Recipe:
     @property
     def id(self) -> str:
         """12 hexadecimal digits over all that decides what the network learns."""
-        return content_hash({key: value for key, value in self.card().items() if key != "benchmark"})
+        return recipe_id(self.card())
 
     @property
     def label(self) -> str:

@@ -116,6 +116,14 @@ MISTAKES = {
     "unknown reading": ("reading: text", "reading: texts", 31, "text"),
     "unknown rule": ("rule: value", "rule: valu", 33, "ordering"),
     "unknown key of a claim": ("paper: 44.67", "papr: 44.67", 33, "papr"),
+    "noise of a claim that no sweep has": ("noise: agn}, sigma: 1", "noise: apn}, sigma: 1", 33, "agn"),
+    "norm of a claim that is not shown": ("of: {norm: batchnorm,", "of: {norm: switchnorm,", 33, "localnorm"),
+    "mode of a claim that does not fit": (
+        "of: {norm: batchnorm,",
+        "of: {norm: batchnorm, mode: voting,",
+        33,
+        "frozen",
+    ),
     "unknown norm of a claim": ("of: {norm: batchnorm,", "of: {norm: batchnrm,", 33, "batchnorm"),
     "number out of range": ("paper: 44.67", "paper: 144.67", 33, "144.67"),
     "sigma beyond the family": (

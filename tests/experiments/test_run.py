@@ -8,13 +8,14 @@ import pytest
 
 from robustbench_ln import LnbenchError, load_results
 from robustbench_ln.benchmarks.read import load_declared
+from robustbench_ln.experiments.asked import Asked
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.evidence import gather_evidence
 from robustbench_ln.experiments.needs import count_cells, needs_of, spread
 from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import judge
-from robustbench_ln.experiments.work import Asked, plan_work
+from robustbench_ln.experiments.work import plan_work
 from robustbench_ln.store.store import Store
 
 FILE = textwrap.dedent(

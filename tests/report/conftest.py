@@ -102,7 +102,13 @@ class Maker:
             "schema": 1,
             "parameters": 1234,
             "test_accuracy": 0.875,
-            "recipe": {"norm": "batchnorm", "norm_options": {"eps": 1e-5}, "seed": 0, **recipe},
+            "recipe": {
+                "norm": "batchnorm",
+                "norm_options": {"eps": 1e-5},
+                "seed": 0,
+                "preprocessing": {"mean": [0.0], "std": [1.0]},
+                **recipe,
+            },
             "how": {"threads": 2, "torch": "2.0", "seconds": 3.21},
         }
         (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")

@@ -112,21 +112,16 @@ def _place(model: StoredModel) -> tuple[int, int, int]:
 
 
 def _parameters(recipe: dict[str, Any]) -> int:
-    """Return the number of parameters as Keras counts, from a network without values."""
-    import torch
+    """Return the number of parameters as Keras counts."""
+    from robustbench_ln.models.parameters import count_built
 
-    from robustbench_ln.models.parameters import count_parameters
-    from robustbench_ln.models.registry import build_network
-
-    with torch.device("meta"):
-        network = build_network(
-            recipe["network"],
-            image_shape=tuple(recipe["image_shape"]),
-            num_classes=recipe["classes"],
-            norm=recipe["norm"],
-            norm_options=recipe["norm_options"],
-        )
-    return count_parameters(network).total
+    return count_built(
+        recipe["network"],
+        image_shape=tuple(recipe["image_shape"]),
+        num_classes=recipe["classes"],
+        norm=recipe["norm"],
+        norm_options=recipe["norm_options"],
+    ).total
 
 
 def _seconds(results: Results, model: StoredModel, remarks: list[str]) -> float | None:

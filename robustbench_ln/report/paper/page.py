@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from importlib import resources
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from robustbench_ln import __version__
 from robustbench_ln.benchmarks.benchmark import PAPER
@@ -17,6 +13,7 @@ from robustbench_ln.report.exhibit import Exhibit
 from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.forms import draw_item
 from robustbench_ln.report.paper.item import Item, Room, Sheet, reading_text
+from robustbench_ln.report.template import asset, render
 
 #: A mark that needs no colour, and the class of its style.
 MARKS: dict[Outcome, tuple[str, str]] = {
@@ -94,25 +91,18 @@ def render_paper(items: list[Item], room: Room, problems: list[str], digest: str
         digest: of its inputs, for the next call to recognise an up-to-date page.
     """
     sections = [_section(item, room) for item in items]
-    environment = Environment(
-        loader=PackageLoader("robustbench_ln", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("paper/paper.html").render(
+    return render(
+        "paper/paper.html",
         digest=digest,
         version=__version__,
-        css=Markup(_asset("page.css") + _asset("paper/paper.css")),
-        js=Markup(_asset("page.js")),
+        css=asset("page.css") + asset("paper/paper.css"),
+        js=asset("page.js"),
         sections=sections,
         outcomes=list(MARKS),
         marks=MARKS,
         totals={outcome: sum(section.outcomes[outcome] for section in sections) for outcome in MARKS},
         problems=problems,
     )
-    return page.lstrip()
 
 
 def _section(item: Item, room: Room) -> Section:
@@ -168,7 +158,3 @@ def _check(check: Check) -> CheckLine:
         noise = f"{noise} ({reading_text(check.reading)})"
     where = ", ".join(filter(None, [check.benchmark, noise]))
     return CheckLine(_CHECKED[check.holds], where, check.measured, check.reason)
-
-
-def _asset(name: str) -> str:
-    return resources.files("robustbench_ln.report").joinpath(name).read_text(encoding="utf-8")

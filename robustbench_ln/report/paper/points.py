@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import special
 
 from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS, find_norm
 from robustbench_ln.report.labels import norm_label
@@ -92,17 +90,6 @@ def home_label(cells: pd.DataFrame) -> pd.Series:
     return pd.Series(labels, index=cells.index, dtype=object)
 
 
-def mean_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % interval of a mean by Student's t, clipped to [0, 1].
-
-    Args:
-        values: (n,) at least two.
-    """
-    count = len(values)
-    half = float(special.stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count))
-    return max(float(values.mean()) - half, 0.0), min(float(values.mean()) + half, 1.0)
-
-
 def interval_sentence(points: pd.DataFrame) -> str:
     """Return what the intervals of some points are."""
     most, least = int(points["networks"].max()), int(points["networks"].min())
@@ -117,9 +104,10 @@ def interval_sentence(points: pd.DataFrame) -> str:
 
 
 def _interval(own: pd.DataFrame) -> tuple[float, float]:
-    if len(own) > 1:
-        return mean_interval(own["accuracy"].to_numpy(dtype=np.float64))
-    return float(own["low"].iloc[0]), float(own["high"].iloc[0])
+    over_seeds = t_interval(own["accuracy"])
+    if over_seeds is None:
+        return float(own["low"].iloc[0]), float(own["high"].iloc[0])
+    return max(over_seeds[0], 0.0), min(over_seeds[1], 1.0)
 
 
 def _norm_label(line: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ experiments:
         of: {norm: batchnorm, noise: agn}
         sigma: 1
         paper: 44.67
-      - {id: b, rule: value, text: b, of: {norm: localnorm, noise: mbn}, sigma: 1, paper: 12}
+      - {id: b, rule: value, text: b, of: {norm: batchnorm, noise: agn, mode: batch}, sigma: 1, paper: 12}
   modes:
     paper: Fig 9
     title: One norm in its modes

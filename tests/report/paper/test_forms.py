@@ -48,7 +48,7 @@ def test_curves_show_home_modes_with_the_paper_s_numbers(lab):
         "switchnorm": [0.8, 0.6, 0.2],
         "localnorm K=5": [0.9, 0.8, 0.6],
     }
-    # Of the two printed numbers one is of a noise that the panel does not show.
+    # Of the two printed numbers one is of a mode that the panel does not show.
     (paper,) = table[table["source"] == "paper"].to_dict("records")
     assert (paper["line"], paper["sigma"], paper["accuracy"]) == ("batchnorm", 1, pytest.approx(0.4467))
     assert {"batchnorm", "localnorm K=5", "paper", "agn (the paper's text)"} <= set(texts(exhibit))

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from robustbench_ln.metrics import wilson_interval
-from robustbench_ln.report.paper.points import interval_sentence, mean_interval, points_of
+from robustbench_ln.report.paper.points import interval_sentence, points_of
 
 
 def points(lab, name="curves"):
@@ -65,5 +65,9 @@ def test_without_cells_there_are_no_points(lab):
     assert table["home"].dtype == bool
 
 
-def test_intervals_of_means_stay_in_the_unit_range():
-    assert mean_interval(np.array([0.99, 1.0])) == (pytest.approx(0.995 - 0.06353, abs=1e-4), 1.0)
+def test_intervals_of_means_stay_in_the_unit_range(lab):
+    for seed, correct in enumerate((9, 10)):
+        lab.cells(lab.network(seed=seed), (correct,), sigmas=("0",))
+    (row,) = points(lab).itertuples()
+    assert row.high == 1.0
+    assert row.low == pytest.approx(max(0.95 - stats.t.ppf(0.975, 1) * 0.05, 0), abs=1e-9)

@@ -1,0 +1,56 @@
+"""Small networks of every norm, with images for them."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from robustbench_ln.modes import modes_for
+from robustbench_ln.norms.registry import NORMS, build_norm
+
+SHAPE, CLASSES = (2, 4, 3), 5
+MEAN, STD = (0.4, 0.6), (0.25, 0.5)
+FITTING = [(norm, mode) for norm in NORMS for mode in modes_for(norm)]
+
+
+def network_of(norm, groups=1, seed=0):
+    """1x1 convolutions, ReLUs and two norms of random parameters and statistics, then a dense layer."""
+    torch.manual_seed(seed)
+    options = {"groups": groups} if NORMS[norm].has_groups else None
+    options = {"channel_groups": 2} if norm == "groupnorm" else options
+    network = nn.Sequential(
+        nn.Conv2d(2, 6, 1),
+        nn.ReLU(),
+        build_norm(norm, 6, options),
+        nn.Conv2d(6, 4, 1),
+        nn.ReLU(),
+        build_norm(norm, 4, options),
+        nn.Flatten(),
+        nn.Linear(4 * 4 * 3, CLASSES),
+    )
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if "running_var" in name:
+                tensor.uniform_(0.5, 2)
+            elif "num_batches" not in name and (
+                tensor.dim() == 1 or "running" in name or norm == "localnorm"
+            ):
+                tensor.add_(0.3 * torch.randn_like(tensor))
+    return network
+
+
+def images_and_labels(count, seed=0):
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 256, (count, *SHAPE), dtype=np.uint8)
+    return images, generator.integers(0, CLASSES, count)
+
+
+def recorded(network):
+    """Return a list to which the network adds the (rows, logits) of each call."""
+    calls = []
+    network.register_forward_hook(
+        lambda module, inputs, output: calls.append((inputs[0].numpy().copy(), output.numpy().copy()))
+    )
+    return calls
+
+
+BATCHES = [(1, 8, 4), (3, 8, 4), (7, 4, 4), (8, 8, 4), (9, 6, 2), (13, 12, 4), (16, 5, 5), (11, 4, 1)]
