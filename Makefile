@@ -44,6 +44,8 @@ test-realdata: install
 	$(BIN)/pytest -m realdata
 
 replicate: $(if $(filter $(BIN)/%,$(LNBENCH)),install)
+	test -d $(REPLICATION) || test ! -f $(REPLICATION).npz || \
+		$(LNBENCH) results merge $(REPLICATION) $(REPLICATION).npz
 	$(LNBENCH) run fig7 fig14 fig9a fig9b fig8d fig4b fig2 all --preset $(PRESET) --budget $(BUDGET) \
 		$(SOURCES) --results $(REPLICATION) || test $$? -eq 3
 	$(LNBENCH) results pack --results $(REPLICATION) --out $(REPLICATION).npz

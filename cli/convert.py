@@ -39,7 +39,8 @@ def convert(
         str, typer.Option(metavar="NAME[:OPTION=NUMBER,...]", help=f"The new norm: {', '.join(_NORMS)}.")
     ] = "localnorm",
     groups: Annotated[
-        int | None, typer.Option(metavar="K", help="Groups of localnorm.", show_default=False)
+        int | None,
+        typer.Option(metavar="K", help="Groups, of norms that have them.", show_default=False),
     ] = None,
     eps: Annotated[
         float | None,
@@ -171,16 +172,6 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
         ) from None
 
 
-def describe_source(source: Source) -> str:
-    """Return a line on what a network takes, the preprocessing in force among it."""
-    channels, height, width = source.image_shape
-    mean, std = (", ".join(f"{value:.4g}" for value in source.preprocessing[key]) for key in ("mean", "std"))
-    return (
-        f"{source.name}: images of {channels}x{height}x{width} in {source.classes:,} classes; "
-        f"x in [0, 1] becomes (x - ({mean})) / ({std}): {source.provenance['preprocessing']}."
-    )
-
-
 def _description(done: Conversion) -> list[str]:
     names = [layer.name or "itself" for layer in done.layers]
     shown = ", ".join(names if len(names) <= 4 else [*names[:2], "...", *names[-2:]])
@@ -188,7 +179,7 @@ def _description(done: Conversion) -> list[str]:
     width = f"{channels[0]} to {channels[-1]}" if len(channels) > 1 else f"{channels[0]}"
     settings = ", ".join(f"{key}={value}" for key, value in done.norm_options.items())
     lines = [
-        describe_source(done.source),
+        done.source.description,
         f"Replaced {len(names)} BatchNorm2d layers ({shown}; {width} channels) by {done.norm} ({settings}).",
         f"Parameters: {done.parameters_before:,} before, {done.parameters_after:,} after.",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +22,9 @@ from robustbench_ln.sweep.targets import choose_models, pair_with_data, without_
 
 from . import options
 from .console import SOME_FAILED, print_json, progress_bar, say
-from .convert import describe_source
 
 if TYPE_CHECKING:
-    from robustbench_ln.models.card import Draft
+    pass
 
 
 def corrupt_eval(
@@ -117,7 +117,14 @@ def corrupt_eval(
     if network is not None and not any(parse_source(text).file for text in sources):
         raise LnbenchError("--network names the network of a file, but --model names no file.")
     run_id = provenance.new_run_id()
-    drafts = [_imported(text, network, image_size, run_id, quiet=quiet or json) for text in sources]
+    drafts = []
+    for text in sources:
+        from robustbench_ln.models.convert import import_source
+
+        brought = import_source(text, network=network, image_size=image_size, run_id=run_id)
+        for line in (brought.source.description, *brought.source.remarks):
+            say(line, quiet=quiet or json)
+        drafts.append(brought.draft)
     patterns = [text for text in model or [] if text not in sources]
     stored = choose_models(store, patterns) if patterns or not drafts else []
     left_out = without_data(stored) if data is None and not model else []
@@ -155,12 +162,11 @@ def corrupt_eval(
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("measuring", total=left)
 
-        def show(outcome: Outcome) -> None:
-            name = outcome.cell_id.rpartition("-")[0]
-            result = outcome.failure or f"{outcome.correct / outcome.images:.2%} of {outcome.images}"
-            bar.update(task, advance=1, description=f"{name}: {result}")
-            if (bar.disable or outcome.failure) and not json:
-                say(f"{name}: {result}", quiet=quiet and not outcome.failure)
+        def show(outcomes: Sequence[Outcome]) -> None:
+            for outcome in outcomes:
+                bar.update(task, advance=1, description=outcome.line)
+                if (bar.disable or outcome.failure) and not json:
+                    say(outcome.line, quiet=quiet and not outcome.failure)
 
         outcomes = run_passes(
             store,
@@ -169,7 +175,7 @@ def corrupt_eval(
             workers=workers or max(len(os.sched_getaffinity(0)) // threads, 1),
             threads=threads,
             device=device,
-            on_outcome=show,
+            on_pass=show,
         )
     failed = [outcome for outcome in outcomes if outcome.failure]
     if json:
@@ -178,15 +184,3 @@ def corrupt_eval(
         say(f"Measured {left - len(failed)} cells, {len(failed)} failed. Next: lnbench report", quiet=quiet)
     if failed:
         raise typer.Exit(SOME_FAILED)
-
-
-def _imported(text: str, network: str | None, image_size: int | None, run_id: str, *, quiet: bool) -> Draft:
-    """Load a source as it is, with running statistics and all that the BatchNorm modes need."""
-    from robustbench_ln.models.convert import convert_source
-    from robustbench_ln.models.sources import load_source
-
-    of_file = network if parse_source(text).file is not None else None
-    source = load_source(text, network=of_file, image_size=image_size)
-    for line in (describe_source(source), *source.remarks):
-        say(line, quiet=quiet)
-    return convert_source(source, "batchnorm", run_id=run_id).draft

@@ -45,9 +45,11 @@ def list_(
                         "title": experiment.title,
                         "benchmarks": list(experiment.benchmarks),
                         "presets": {
-                            preset: changes.shortens
+                            benchmark: {
+                                preset: changes.shortens
+                                for preset, changes in declared.benchmark(benchmark).presets.items()
+                            }
                             for benchmark in experiment.benchmarks
-                            for preset, changes in declared.benchmark(benchmark).presets.items()
                         },
                         "paper_values": paper_values(experiment),
                         "claims": [claim.model_dump(mode="json") for claim in experiment.claims],

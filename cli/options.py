@@ -9,6 +9,7 @@ import typer
 
 from robustbench_ln.data.decoded import default_data_dir
 from robustbench_ln.data.open import DATA_NAMES
+from robustbench_ln.devices import check_device
 
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
@@ -65,7 +66,11 @@ Limit = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option(metavar="NAME", help="Where to compute: cpu, cuda, or auto for a GPU where there is one."),
+    typer.Option(
+        metavar="NAME",
+        callback=check_device,
+        help="Where to compute: cpu, cuda, or auto for a GPU where there is one.",
+    ),
 ]
 Preset = Annotated[
     str,

@@ -14,6 +14,7 @@ from robustbench_ln.experiments.asked import Asked, parse_experiments, parse_rea
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.work import plan_work
+from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.build import write_paper_page
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
@@ -104,13 +105,14 @@ def run(
     if dry_run:
         minutes = estimate_seconds(todo, resources) / 60
         say(
-            f"{trainings} networks to train, {cells} cells to measure: about {minutes:.0f} minutes here.",
+            f"{counted(trainings, 'network')} to train, {counted(cells, 'cell')} to measure: very roughly "
+            f"{counted(round(minutes), 'minute')} on this machine as busy as it is now.",
             quiet=quiet or json,
         )
         for one in todo:
             if one.training or one.passes:
                 what = "train, then " if one.training else ""
-                say(f"  {one.work.recipe.label}: {what}{one.cells} cells", quiet=quiet or json)
+                say(f"  {one.work.recipe.name}: {what}{counted(one.cells, 'cell')}", quiet=quiet or json)
         if json:
             print_json(
                 {
@@ -120,6 +122,8 @@ def run(
                     "missing": {name: str(error) for name, error in work.obstacles.items()},
                 }
             )
+        if work.obstacles:
+            raise typer.Exit(SOME_FAILED)
         return
 
     done = None
@@ -143,11 +147,7 @@ def run(
                 )
 
             def show_cell(outcome: Outcome) -> None:
-                name = outcome.cell_id.rpartition("-")[0]
-                if outcome.failure:
-                    show(f"{name}: {outcome.failure}", important=True)
-                else:
-                    show(f"{name}: {outcome.correct / outcome.images:.2%} of {outcome.images}")
+                show(outcome.line, important=bool(outcome.failure))
 
             done = run_todo(
                 todo, store, run_id=run_id, resources=resources, on_epoch=show_epoch, on_outcome=show_cell
@@ -171,7 +171,8 @@ def run(
             say("Nothing was missing.", quiet=quiet)
         else:
             rest = "" if done.complete else " The budget is used up: run the same command again to go on."
-            say(f"Trained {done.trained} networks, measured {done.measured} cells.{rest}", quiet=quiet)
+            trained, measured = counted(done.trained, "network"), counted(done.measured, "cell")
+            say(f"Trained {trained}, measured {measured}.{rest}", quiet=quiet)
         say(f"{'Wrote' if page.rebuilt else 'Up to date:'} {page.path}", quiet=quiet)
     if failed:
         raise typer.Exit(SOME_FAILED)

@@ -77,9 +77,9 @@ def train(
     """
     store = writable_store(results)
     declared = load_declared(find_config(config)).benchmark(benchmark).at(preset)
-    if start is not None:
-        declared = starting_from(declared, store.find_model(start))
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
+    if start is not None:
+        declared = starting_from(declared, store.find_model(start), [name for name, _ in norms or ()])
     data_set = open_data(
         data or declared.data,
         data_dir,

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from replication import Replication, markdown_table
 
+from robustbench_ln.benchmarks.read import load_declared
+from robustbench_ln.experiments.verdicts import paper_values
 from robustbench_ln.noise import NOISES
 from robustbench_ln.norms.registry import NORMS
 
@@ -26,15 +28,6 @@ DOCUMENTS = (
     "docs/reference/networks.md",
     "docs/explanation/replication.md",
 )
-#: Printed in the LocalNorm paper, Table 2.
-TABLE_2 = {
-    ("vgg16", "batchnorm"): 15_001_418,
-    ("vgg16", "switchnorm"): 15_001_496,
-    ("vgg16", "localnorm"): 15_115_690,
-    ("resnet32", "batchnorm"): 470_218,
-    ("resnet32", "switchnorm"): 470_414,
-    ("resnet32", "localnorm"): 473_610,
-}
 
 
 def noises() -> str:
@@ -54,6 +47,12 @@ def modes() -> str:
 
 def parameters() -> str:
     """Number of parameters of each network and norm, beside what the paper prints."""
+    declared = load_declared(ROOT / "benchmarks.yaml")
+    table_2 = {
+        (declared.benchmark(value["benchmark"]).network, value["norm"]): value["paper"]
+        for value in paper_values(declared.experiment("table2"))
+        if value["unit"] == "parameters"
+    }
     rows = []
     for network, shape, norms in (
         ("mnist-net", (1, 28, 28), ("none", "batchnorm", "switchnorm", "localnorm K=10")),
@@ -62,7 +61,7 @@ def parameters() -> str:
     ):
         for norm in norms:
             trainable, statistics = _counted(network, shape, norm)
-            total, printed = trainable + statistics, TABLE_2.get((network, norm.split()[0]))
+            total, printed = trainable + statistics, table_2.get((network, norm.split()[0]))
             row = [f"`{network}`", norm, f"{trainable:,}", f"{statistics:,}", f"{total:,}"]
             if printed is None:
                 row += ["", ""]

@@ -11,7 +11,8 @@ import pandas as pd
 
 from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.claims import Value
-from robustbench_ln.benchmarks.read import Declared, load_declared
+from robustbench_ln.benchmarks.declared import Declared
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values

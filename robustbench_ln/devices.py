@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
+def check_device(name: str) -> str:
+    """Return a name that `choose_device` knows; torch is not imported.
+
+    Raises:
+        UnknownNameError: an unknown name.
+    """
+    if name not in get_args(DeviceName):
+        raise UnknownNameError("device", name, get_args(DeviceName))
+    return name
+
+
 def choose_device(name: str) -> torch.device:
     """Return the device of a name; "auto" takes a GPU where there is one.
 
@@ -23,8 +34,7 @@ def choose_device(name: str) -> torch.device:
     """
     import torch
 
-    if name not in get_args(DeviceName):
-        raise UnknownNameError("device", name, get_args(DeviceName))
+    check_device(name)
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise LnbenchError("PyTorch finds no GPU on this machine.", "Use --device cpu.")

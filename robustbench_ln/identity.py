@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from robustbench_ln.errors import LnbenchError
 
 #: Raised by one whenever the same identity would give other numbers than before.
 PROTOCOL_VERSION = 1
@@ -20,6 +23,18 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON that may be damaged.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply to be read") from error
+
+
 def content_hash(identity: Mapping[str, Any]) -> str:
     """Return 12 hexadecimal digits that name an identity, the same on every machine.
 
@@ -32,6 +47,22 @@ def content_hash(identity: Mapping[str, Any]) -> str:
 def recipe_id(recipe: Mapping[str, Any]) -> str:
     """Return the name of a recipe: a hash over all of it but `benchmark`, which is a label."""
     return content_hash({key: value for key, value in recipe.items() if key != "benchmark"})
+
+
+def recipe_label(recipe: Mapping[str, Any]) -> str:
+    """Return the readable start of the name of a recipe's network."""
+    return f"{recipe['benchmark']}-{recipe['norm']}-s{recipe['seed']}"
+
+
+def check_name(name: str) -> str:
+    """Return a name of letters, digits, - and _, as files and commands need it.
+
+    Raises:
+        LnbenchError: another name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise LnbenchError(f"'{name}' is no name.", "Use letters, digits, - and _.")
+    return name
 
 
 def random_key(*parts: str | int) -> tuple[int, int]:

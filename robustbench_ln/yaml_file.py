@@ -6,6 +6,7 @@ text, numbers, truth values, lists and mappings.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,24 @@ Location = tuple[Any, ...]
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 20
 _KINDS = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 with the numbers of YAML 1.2: 1e-3 is one, and 1:30 and 0_1 are texts."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("int", "float")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
+    list("-+.0123456789"),
+)
 
 
 class YamlFile:
@@ -55,7 +74,7 @@ class YamlFile:
                 f"'{self.path}' has {len(content):,} bytes.", f"At most {_MAX_BYTES:,} are read."
             )
         try:
-            root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+            root = yaml.compose(content.decode("utf-8"), Loader=_Loader)
         except UnicodeDecodeError as error:
             raise LnbenchError(f"'{self.path}' is not a UTF-8 text: {error.reason}.") from error
         except RecursionError as error:

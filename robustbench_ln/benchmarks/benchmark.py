@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from robustbench_ln.benchmarks.fields import Declaration, Number, PositiveInt, Text
 from robustbench_ln.benchmarks.training import TrainSettings
@@ -22,6 +22,17 @@ class Preprocessing(Declaration):
 
     mean: tuple[Number, ...]
     std: tuple[Annotated[Number, Field(gt=0)], ...]
+
+
+class CodeNoise(Declaration):
+    """How the authors' code brings noise to a network's images, whatever the noise.
+
+    Attributes:
+        rescale, space: see `robustbench_ln.noise.NoiseSpec`.
+    """
+
+    rescale: StrictBool = False
+    space: Literal["pixel", "standardised"] = "pixel"
 
 
 class Preset(Declaration):
@@ -53,6 +64,8 @@ class Benchmark(Declaration):
             `localnorm:groups=4`.
         train: the recipe.
         preprocessing: the network's own normalization; None leaves images in [0, 1].
+        code_noise: how sweeps of reading "code" bring noise to its images; other sweeps change images in
+            [0, 1] and leave it at that.
         seeds: one training each.
         image_size: bring images to a square of this size.
         train_images, test_images: use so many only, a fixed random choice.
@@ -67,6 +80,7 @@ class Benchmark(Declaration):
     norms: dict[str, dict[str, StrictInt | Number]] = Field(min_length=1)
     train: TrainSettings
     preprocessing: Preprocessing | None = None
+    code_noise: CodeNoise = CodeNoise()
     seeds: Seeds = (0,)
     image_size: PositiveInt | None = None
     train_images: PositiveInt | None = None

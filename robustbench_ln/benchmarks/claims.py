@@ -185,7 +185,7 @@ class Parameters(Claim):
 
 
 class TrainingTime(Claim):
-    """Seconds an epoch with `of` over those with `to`, on one machine and device, are at most `most`.
+    """Seconds an epoch with `of` over those with `to`, on one machine and device, are `least` to `most`.
 
     Medians over the epochs after the first, of all training seeds, without the preparing of batches.
 
@@ -198,6 +198,7 @@ class TrainingTime(Claim):
     of: NormText
     to: NormText
     paper: Annotated[Number, Field(gt=0)]
+    least: Annotated[Number, Field(gt=0)]
     most: Annotated[Number, Field(gt=0)]
 
 

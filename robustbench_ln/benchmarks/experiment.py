@@ -23,8 +23,6 @@ class Sweep(Declaration):
         reading: whether the paper's text or the authors' code gives this noise; None for both.
         sigma: a grid, or the name of one under `grids`.
         modes: test-time modes; None for all that fit each network.
-        rescale: map each channel of the noisy set to the training set's range, as the authors do.
-        space: see `robustbench_ln.noise.NoiseSpec`.
         controls: measure BatchNorm networks also on statistics of N/K images, where mode "batch" is asked.
     """
 
@@ -32,8 +30,6 @@ class Sweep(Declaration):
     reading: Reading | None = None
     sigma: Text
     modes: tuple[Text, ...] | None = None
-    rescale: StrictBool = False
-    space: Literal["pixel", "standardised"] = "pixel"
     controls: StrictBool = True
 
     @property

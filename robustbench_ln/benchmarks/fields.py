@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import check_name
 from robustbench_ln.noise import parse_sigmas
 from robustbench_ln.norms.registry import parse_norm
 
@@ -16,17 +16,6 @@ class Declaration(BaseModel):
     """A mapping of the file: unknown keys are errors, and nothing is changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def check_name(name: str) -> str:
-    """Return a name of letters, digits, - and _, as file and command names need it.
-
-    Raises:
-        ValueError: another name.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ValueError(f"'{name}' is no name: use letters, digits, - and _")
-    return name
 
 
 def _as_value_error(check: Any) -> Any:
@@ -50,7 +39,7 @@ PositiveInt = Annotated[StrictInt, Field(gt=0)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Text = Annotated[StrictStr, Field(min_length=1)]
-Name = Annotated[StrictStr, AfterValidator(check_name)]
+Name = Annotated[StrictStr, AfterValidator(_as_value_error(check_name))]
 #: A norm with options, as on the command line: `localnorm:groups=8`.
 NormText = Annotated[StrictStr, AfterValidator(_as_value_error(parse_norm))]
 #: A sigma or a grid of them, as on the command line; YAML reads a lone sigma as a number.

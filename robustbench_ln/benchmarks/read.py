@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -11,63 +10,26 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from robustbench_ln.benchmarks.benchmark import Benchmark, merged_training
-from robustbench_ln.benchmarks.claims import RULES, AnyClaim, Of
+from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, merged_training
+from robustbench_ln.benchmarks.claims import RULES
+from robustbench_ln.benchmarks.decidable import check_claim, shown_norm_names
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.benchmarks.fields import check_name
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.open import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.identity import check_name
 from robustbench_ln.models.registry import check_network
 from robustbench_ln.modes import check_mode, modes_for
-from robustbench_ln.noise import NoiseSpec, find_noise, parse_sigmas, sigma_value
-from robustbench_ln.norms.registry import check_groups, find_norm, parse_norm
+from robustbench_ln.noise import find_noise, parse_sigmas, sigma_value
+from robustbench_ln.norms.registry import check_groups, find_norm, parse_norm, resolve_options
 from robustbench_ln.yaml_file import Location, YamlFile
 
 _NAME = "benchmarks.yaml"
 _SECTIONS = ("grids", "benchmarks", "experiments")
+#: Stands for every experiment where names are asked for.
+ALL = "all"
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a file declares.
-
-    Attributes:
-        path: the file.
-        benchmarks: networks to train, by name.
-        experiments: items of the paper, by name.
-        grids: sigma grids by name.
-    """
-
-    path: Path
-    benchmarks: Mapping[str, Benchmark]
-    experiments: Mapping[str, Experiment]
-    grids: Mapping[str, str]
-
-    def benchmark(self, name: str) -> Benchmark:
-        """Return the benchmark of a name.
-
-        Raises:
-            UnknownNameError: the file declares no such benchmark.
-        """
-        if name not in self.benchmarks:
-            raise UnknownNameError("benchmark", name, self.benchmarks)
-        return self.benchmarks[name]
-
-    def experiment(self, name: str) -> Experiment:
-        """Return the experiment of a name.
-
-        Raises:
-            UnknownNameError: the file declares no such experiment.
-        """
-        if name not in self.experiments:
-            raise UnknownNameError("experiment", name, self.experiments)
-        return self.experiments[name]
-
-    def sigmas(self, grid: str) -> tuple[str, ...]:
-        """Return the sigmas of a grid, given by name or written out."""
-        return parse_sigmas(self.grids.get(grid, grid))
 
 
 def find_config(given: Path | None) -> Path:
@@ -78,9 +40,8 @@ def find_config(given: Path | None) -> Path:
     """
     if given is not None:
         if not given.is_file():
-            raise LnbenchError(
-                f"Configuration file '{given}' does not exist.", "Name a file with --config FILE."
-            )
+            what = "is no file" if given.exists() else "does not exist"
+            raise LnbenchError(f"Configuration file '{given}' {what}.", "Name a file with --config FILE.")
         return given
     here = Path(_NAME)
     return here if here.is_file() else Path(str(resources.files("robustbench_ln") / _NAME))
@@ -98,7 +59,7 @@ def load_declared(path: Path) -> Declared:
         raise file.error((), "expected benchmarks by name.", "See docs/reference/benchmarks.md for the form.")
     grids = {}
     for name, grid in sections["grids"].items():
-        _check(file, ("grids", name), partial(_check_name, name))
+        _check(file, ("grids", name), partial(check_name, name))
         _check(file, ("grids", name), partial(parse_sigmas, str(grid)))
         grids[name] = str(grid)
     raw: dict[str, Any] = {}
@@ -147,7 +108,7 @@ def _inherited(file: YamlFile, where: Location, body: Any, earlier: Mapping[str,
 
 def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
     where: Location = ("benchmarks", name)
-    _check(file, where, partial(_check_name, name))
+    _check(file, where, partial(check_name, name))
     benchmark = _read(file, where, Benchmark, body)
     _check(file, (*where, "network"), partial(check_network, benchmark.network))
     _check(file, (*where, "data"), partial(check_spec, benchmark.data))
@@ -158,12 +119,18 @@ def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
         unknown = [option for option in options if option not in find_norm(norm).options]
         given = {**in_key, **options}
         _check(file, (*at, *unknown[:1]), partial(check_groups, norm, given, benchmark.train.batch_size))
+    norms = [(name, resolve_options(name, options)) for name, options in benchmark.norm_options()]
+    for position, key in enumerate(benchmark.norms):
+        if norms[position] in norms[:position]:
+            raise file.error((*where, "norms", key), "a norm with the same options stands above already.")
     noisy = benchmark.train.noisy
     if noisy is not None:
         _check(file, (*where, "train", "noisy"), partial(_check_noisy, noisy.noise, noisy.sigma))
     for preset, changes in benchmark.presets.items():
         at = (*where, "presets", preset)
-        _check(file, at, partial(_check_name, preset))
+        _check(file, at, partial(check_name, preset))
+        if preset == PAPER:
+            raise file.error(at, f"'{PAPER}' is the benchmark as it stands.", "Give the preset another name.")
         base = benchmark.train.model_dump(exclude_unset=True)
         _read(file, (*at, "train"), TrainSettings, merged_training(base, changes.train))
         batch = benchmark.at(preset).train.batch_size
@@ -174,46 +141,37 @@ def _benchmark(file: YamlFile, name: str, body: Any) -> Benchmark:
 
 def _experiment(file: YamlFile, name: str, body: Any, declared: Declared) -> Experiment:
     where: Location = ("experiments", name)
-    _check(file, where, partial(_check_name, name))
+    _check(file, where, partial(check_name, name))
+    if name == ALL:
+        raise file.error(where, f"'{ALL}' names all experiments on the command line.", "Give another name.")
     experiment = _read(file, where, Experiment, body)
     for position, benchmark in enumerate(experiment.benchmarks):
         _check(file, (*where, "benchmarks", position), partial(declared.benchmark, benchmark))
     for position, sweep in enumerate(experiment.sweeps):
         at = (*where, "sweeps", position)
-        _check(file, (*at, "noise"), partial(NoiseSpec, sweep.noise, False, sweep.rescale, sweep.space))
+        _check(file, (*at, "noise"), partial(find_noise, sweep.noise))
         _check(file, (*at, "sigma"), partial(_check_grid, declared, sweep.noise, sweep.sigma))
-        for mode in sweep.modes or ():
-            _check(file, (*at, "modes"), partial(check_mode, mode))
     for position, norm in enumerate(experiment.norms or ()):
         _check(file, (*where, "norms", position), partial(parse_norm, norm))
+    shown = shown_norm_names(experiment, declared, experiment.benchmarks)
+    fitting = {mode for norm in shown for mode in modes_for(norm)}
+    for position, sweep in enumerate(experiment.sweeps):
+        for mode in sweep.modes or ():
+            _check(file, (*where, "sweeps", position, "modes"), partial(_check_mode, mode, fitting))
     ids = [claim.id for claim in experiment.claims]
     for position, claim in enumerate(experiment.claims):
         at = (*where, "claims", position)
         if ids.index(claim.id) != position:
             raise file.error((*at, "id"), f"the claim '{claim.id}' stands here a second time.")
-        _check(file, at, partial(_check_claim, experiment, claim, declared))
+        _check(file, at, partial(check_claim, experiment, claim, declared))
     return experiment
 
 
-def _check_claim(experiment: Experiment, claim: AnyClaim, declared: Declared) -> None:
-    """Check that what a claim is about is among what the experiment shows; else it would never be decided."""
-    kinds = {sweep.kind for sweep in experiment.sweeps}
-    parts = [claim, *(part for _, part in claim if isinstance(part, Of))]
-    for part in parts:
-        named = getattr(part, "benchmark", None)
-        if named is not None and named not in experiment.benchmarks:
-            raise LnbenchError(f"'{named}' is not among the experiment's benchmarks.")
-        noise = getattr(part, "noise", None)
-        if noise is not None and noise not in kinds:
-            raise UnknownNameError("noise of this experiment", noise, kinds)
-        if isinstance(part, Of):
-            norm = parse_norm(part.norm)[0]
-            if part.mode is not None and part.mode not in modes_for(norm):
-                raise UnknownNameError(f"mode of norm {norm}", part.mode, modes_for(norm))
-            shown = [named] if named else experiment.benchmarks
-            norms = {known for one in shown for known, _ in declared.benchmark(one).norm_options()}
-            if norm not in norms:
-                raise UnknownNameError("norm of this experiment", norm, norms)
+def _check_mode(mode: str, fitting: set[str]) -> None:
+    if check_mode(mode) not in fitting:
+        raise LnbenchError(
+            f"mode '{mode}' fits none of the norms shown.", f"Modes that fit: {', '.join(sorted(fitting))}."
+        )
 
 
 def _check_noisy(noise: str, sigma: float) -> None:
@@ -225,13 +183,6 @@ def _check_grid(declared: Declared, noise: str, grid: str) -> None:
         sigma_value(find_noise(noise), sigma)
 
 
-def _check_name(name: str) -> None:
-    try:
-        check_name(name)
-    except ValueError as error:
-        raise LnbenchError(f"{error}.") from error
-
-
 def _read(file: YamlFile, where: Location, model: type[_Model], body: Any) -> _Model:
     try:
         return model.model_validate(body)
@@ -239,7 +190,7 @@ def _read(file: YamlFile, where: Location, model: type[_Model], body: Any) -> _M
         # A misspelt key is both unknown and missing: the unknown one is what the user sees in the file.
         problem = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")[0]
         # A claim's place is told with its rule, which is no key of the file.
-        at = [part for part in problem["loc"] if part not in RULES]
+        at = [part for part in problem["loc"] if part not in (*RULES, *_MEMBERS)]
         hint = _known_keys(model, at) if problem["type"] == "extra_forbidden" else ""
         place = (*where, *at)
         raise file.error(place, f"{'.'.join(map(str, place[1:]))}: {_reason(problem)}.", hint) from error
@@ -253,6 +204,10 @@ def _check(file: YamlFile, where: Location, check: Callable[[], object]) -> None
         raise file.error(where, error.message, error.hint) from error
 
 
+#: What pydantic adds to a place for each type that a value may have.
+_MEMBERS = ("int", "float")
+
+
 def _reason(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return "unknown key"
@@ -260,12 +215,15 @@ def _reason(problem: Any) -> str:
         return "this key is missing"
     if problem["type"].startswith("union_tag"):
         return f"`rule` must be one of {', '.join(RULES)}"
+    if set(problem["loc"][-1:]) & set(_MEMBERS):
+        return f"Input should be a number, got {problem['input']!r}"
     return f"{problem['msg'].removeprefix('Value error, ')}, got {problem['input']!r}"
 
 
 def _known_keys(model: type[BaseModel], location: list[Any]) -> str:
     """Return which keys there are where an unknown one stands, as far as it is one of the model's own."""
-    fields: Any = model.model_fields
+    # A benchmark's `like` is resolved before the model reads the rest.
+    fields: Any = {**model.model_fields, **({"like": None} if model is Benchmark else {})}
     for part in location[:-1]:
         inner = fields[part].annotation if part in fields else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):

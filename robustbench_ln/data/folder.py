@@ -79,7 +79,8 @@ def _name(root: Path) -> str:
 def _listed(root: Path) -> dict[str, dict[str, list[FileEntry]]]:
     """Return the images of each split and class, sorted by name."""
     if not root.is_dir():
-        raise LnbenchError(f"Data folder '{root}' does not exist.", _LAYOUT)
+        what = "is a file" if root.exists() else "does not exist"
+        raise LnbenchError(f"Data folder '{root}' {what}.", _LAYOUT)
     files: dict[str, dict[str, list[FileEntry]]] = {}
     for split in SPLITS:
         folder = root / split

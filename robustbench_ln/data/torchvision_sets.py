@@ -48,7 +48,7 @@ def _open(name: str, data_dir: Path, *, train: bool) -> Any:
         with contextlib.redirect_stdout(sys.stderr):
             return data_class(data_dir, train=train, download=True)
     except (OSError, RuntimeError, ValueError, EOFError, IndexError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].rstrip(".: ") if str(error) else type(error).__name__
         if isinstance(error, URLError) or "download" in reason.lower():
             what = f"is not complete under '{data_dir}' and cannot be downloaded"
         else:

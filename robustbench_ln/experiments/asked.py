@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Reading
-from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.benchmarks.read import ALL
 from robustbench_ln.data.open import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 
@@ -67,6 +68,6 @@ def parse_sources(given: Sequence[str] | None) -> dict[str, str]:
 
 
 def parse_experiments(given: Sequence[str], declared: Declared) -> tuple[str, ...]:
-    """Return the experiments asked for, each once; "all" stands for every one that is not named before it."""
-    names = [name for text in given for name in (declared.experiments if text == "all" else (text,))]
+    """Return the experiments asked for, each once; ALL stands for every one that is not named before it."""
+    names = [name for text in given for name in (declared.experiments if text == ALL else (text,))]
     return tuple(dict.fromkeys(names))

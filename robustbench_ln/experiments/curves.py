@@ -111,13 +111,11 @@ def scenes_of(rows: Sequence[pd.DataFrame]) -> list[Scene]:
 def in_scene(rows: pd.DataFrame, scene: Scene) -> pd.DataFrame:
     """Return the cells of a scene, one a network's options, training seed and sigma.
 
-    Repeats are left out: the cell with most images counts, then the one without rescaling and of the first
-    seeds of noise and order; of two networks of a seed the first by name.
+    A clean image is the same under every noise but a rescaled one: the cell without rescaling counts. Of two
+    networks of a seed, trained on other data, the first by name does.
     """
     mine = rows[(rows["checksum"] == scene.checksum) & (rows["noise_text"] == scene.noise)]
-    order = ["rescale", "space", "images", "noise", "noise_seed", "order_seed", "model"]
-    ascending = [name != "images" for name in order]
-    kept = mine.sort_values(order, ascending=ascending, kind="stable")
+    kept = mine.sort_values(["rescale", "space", "noise", "model"], kind="stable")
     return kept.drop_duplicates(["groups", "train_seed", "sigma"])
 
 

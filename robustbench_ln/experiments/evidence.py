@@ -5,16 +5,17 @@ Networks are recognised by their cards, so that packed results can be read where
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
+from robustbench_ln.identity import recipe_id
 from robustbench_ln.norms.registry import resolve_options
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.store import StoredModel
@@ -29,10 +30,11 @@ class Evidence:
         preset: how much of the recipe the networks had.
         settings: the benchmark at that preset.
         results: where the networks' logs are read.
-        models: the networks, all norms and seeds.
+        models: the networks, all norms and seeds, also seeds that the benchmark does not name; one a recipe.
         cells: rows of `load_results` and `reading` ("text", "code" or "both"), `kind` (first part of the
-            noise's name), `noise_text` (the noise with its options) and `small_sets`.
-        asked: number of networks that the benchmark declares.
+            noise's name), `noise_text` (the noise with its options) and `small_sets`; one for each network,
+            noise, mode, sets and sigma.
+        asked: number of networks that the benchmark declares, or of those there are where that is more.
     """
 
     benchmark: str
@@ -58,17 +60,26 @@ def gather_evidence(
         experiment: the item.
         results: the store, or packed results.
         table: their `load_results`.
-        preset: of this preset alone; None takes, for each benchmark, the fullest one that has a network.
+        preset: of this preset alone; None takes, for each benchmark, the fullest one that has cells or, where
+            none has any, a network.
     """
     found = []
     models = results.models()
     for name in experiment.benchmarks:
         presets = (PAPER, *declared.benchmark(name).presets) if preset is None else (preset,)
         entries = (_of_preset(declared, experiment, name, one, results, models, table) for one in presets)
-        first = next(entries)
-        # The others are looked through only while no network is found.
-        found.append(first if first.models else next((one for one in entries if one.models), first))
+        found.append(_fullest(entries))
     return found
+
+
+def _fullest(entries: Iterator[Evidence]) -> Evidence:
+    """Return the first entry with cells, else the first with networks, else the first."""
+    seen = []
+    for entry in entries:
+        if len(entry.cells):
+            return entry
+        seen.append(entry)
+    return next((entry for entry in seen if entry.models), seen[0])
 
 
 def _of_preset(
@@ -82,7 +93,8 @@ def _of_preset(
 ) -> Evidence:
     settings = preset_of(declared, name, preset)
     norms = shown_norms(experiment, settings)
-    own = [model for model in models if is_of(model, name, settings) and _norm_of(model) in norms]
+    of_norms = [model for model in models if is_of(model, name, settings) and _norm_of(model) in norms]
+    own = _one_a_recipe(of_norms, table)
     rows = table[table["model"].isin([model.id for model in own])]
     # Most presets have no network, and then nothing needs to be looked for.
     needs = needs_of(declared, experiment, name, preset) if own else []
@@ -90,9 +102,9 @@ def _of_preset(
     extra: dict[str, list[object]] = {"reading": [], "kind": [], "noise_text": [], "small_sets": []}
     cells = pd.concat(parts) if parts else rows.iloc[:0].assign(**extra)
     # A cell that two sweeps ask for counts once.
-    cells = cells.drop_duplicates("cell", ignore_index=True)
+    cells = _without_repeats(cells.drop_duplicates("cell", ignore_index=True))
     # Histograms are of images alone.
-    asked = 0 if experiment.figure == "histograms" else len(norms) * len(settings.seeds)
+    asked = 0 if experiment.figure == "histograms" else max(len(norms) * len(settings.seeds), len(own))
     return Evidence(name, preset, settings, results, tuple(own), cells, asked)
 
 
@@ -107,11 +119,34 @@ def is_of(model: StoredModel, name: str, settings: Benchmark) -> bool:
         and recipe["network"] == settings.network
         and recipe["train"] == settings.train.card()
         and recipe["norm_options"] in own
-        and recipe["seed"] in settings.seeds
         and recipe.get("start") == settings.start
         and settings.preprocessing in (None, Preprocessing.model_validate(recipe["preprocessing"]))
-        and (recipe["data"] or {}).get("limit") == settings.train_images
+        # A set of no more images than that is used whole, and then no limit is written down.
+        and (recipe["data"] or {}).get("limit") in (None, settings.train_images)
     )
+
+
+def _one_a_recipe(models: list[StoredModel], table: pd.DataFrame) -> list[StoredModel]:
+    """Return one network for each recipe, as two machines train different ones: that of the most cells.
+
+    They are no two draws of a seed, so only one counts.
+    """
+    cells = table["model"].value_counts()
+    by_cells = sorted(models, key=lambda model: (-cells.get(model.id, 0), model.id))
+    kept = {recipe_id(model.card["recipe"]): model.id for model in reversed(by_cells)}
+    return [model for model in models if model.id in kept.values()]
+
+
+def _without_repeats(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one cell where noise seeds, orders or limits repeat it: that of most images, then the first.
+
+    Repeats on the same network are no further draws of a training seed.
+    """
+    first = cells.sort_values(
+        ["images", "noise_seed", "order_seed", "cell"], ascending=[False, True, True, True], kind="stable"
+    )
+    which = ["model", "checksum", "noise_text", "reading", "mode", "small_sets", "sigma"]
+    return first.drop_duplicates(which).sort_index(ignore_index=True)
 
 
 def _norm_of(model: StoredModel) -> tuple[str, Mapping[str, Any]]:
@@ -139,13 +174,9 @@ def _matching(rows: pd.DataFrame, need: Need) -> pd.DataFrame:
     wanted &= rows["limit"].isna() if limit is None else (rows["limit"].isna() | (rows["limit"] == limit))
     if need.modes is not None:
         wanted &= rows["mode"].isin(need.modes)
-    options = [
-        *(["rescaled"] if noise.rescale else []),
-        *(["standardised"] if noise.space != "pixel" else []),
-    ]
     return rows[wanted.fillna(False)].assign(
         reading=need.sweep.reading or "both",
         kind=need.sweep.kind,
-        noise_text=" ".join([noise.name, *options]),
+        noise_text=noise.text,
         small_sets=need.small_sets is not None,
     )

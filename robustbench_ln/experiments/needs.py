@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment, Sweep
-from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.errors import UnknownNameError
 from robustbench_ln.modes import lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec
@@ -38,7 +38,7 @@ class Need:
     @property
     def noise(self) -> NoiseSpec:
         """The noise with its options."""
-        return NoiseSpec(self.sweep.noise, False, self.sweep.rescale, self.sweep.space)
+        return noise_of(self.sweep, self.settings)
 
     @property
     def modes(self) -> tuple[str, ...] | None:
@@ -49,6 +49,13 @@ class Need:
     def batch_size(self) -> int:
         """N of the coupled modes."""
         return self.small_sets or self.settings.train.batch_size
+
+
+def noise_of(sweep: Sweep, settings: Benchmark) -> NoiseSpec:
+    """Return the noise that a sweep brings to a benchmark's images."""
+    if sweep.reading != "code":
+        return NoiseSpec(sweep.noise)
+    return NoiseSpec(sweep.noise, False, settings.code_noise.rescale, settings.code_noise.space)
 
 
 def preset_of(declared: Declared, name: str, preset: str) -> Benchmark:

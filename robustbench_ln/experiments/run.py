@@ -44,7 +44,7 @@ class Todo:
     @property
     def training(self) -> bool:
         """Whether the network has to be trained: it is not there, or its weights are not and cells miss."""
-        return self.model is None or (bool(self.passes) and not self.model.weights.exists())
+        return self.model is None or (bool(self.passes) and not self.model.has_weights)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Done:
     Attributes:
         trained: networks trained by it.
         measured: cells measured by it.
-        failed: why a network could not be trained or measured, by its label.
+        failed: why a network could not be trained or a cell not be measured, by its name.
         complete: whether nothing of what could be done is left.
     """
 
@@ -122,20 +122,21 @@ def run_todo(
         if epoch.epoch < recipe.train.epochs:
             check()
 
-    def cell_done(outcome: Outcome) -> None:
-        if outcome.failure:
-            done.failed[outcome.cell_id] = outcome.failure
-        else:
-            done.measured += 1
-        on_outcome(outcome)
+    def pass_done(outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.failure:
+                done.failed[outcome.cell_id] = outcome.failure
+            else:
+                done.measured += 1
+            on_outcome(outcome)
         check()
 
     try:
         for one in todo:
             try:
-                _run_one(one, store, run_id, resources, done, check, epoch_done, cell_done)
+                _run_one(one, store, run_id, resources, done, check, epoch_done, pass_done)
             except LnbenchError as error:
-                done.failed[one.work.recipe.label] = str(error)
+                done.failed[one.work.recipe.name] = str(error)
     except BudgetSpentError:
         done.complete = False
     return done
@@ -149,7 +150,7 @@ def _run_one(
     done: Done,
     check: Callable[[], None],
     epoch_done: Callable[[Recipe, Epoch], None],
-    cell_done: Callable[[Outcome], None],
+    pass_done: Callable[[Sequence[Outcome]], None],
 ) -> None:
     recipe, model, passes = one.work.recipe, one.model, one.passes
     if one.training:
@@ -177,5 +178,5 @@ def _run_one(
             workers=resources.workers,
             threads=resources.threads,
             device=resources.device,
-            on_outcome=cell_done,
+            on_pass=pass_done,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.experiments.evidence import gather_evidence
 from robustbench_ln.experiments.needs import count_cells, needs_of
 from robustbench_ln.store.results import Results
@@ -20,7 +20,7 @@ class Progress:
         benchmark: the benchmark's name.
         preset: the fullest recipe of which there is a network.
         networks, cells: how many the store holds.
-        networks_asked, cells_asked: how many that preset asks for.
+        networks_asked, cells_asked: how many that preset asks for, or those there are where that is more.
     """
 
     benchmark: str
@@ -51,7 +51,7 @@ def progress_of(
             len(one.models),
             one.asked,
             len(one.cells),
-            count_cells(needs_of(declared, experiment, one.benchmark, one.preset)),
+            max(count_cells(needs_of(declared, experiment, one.benchmark, one.preset)), len(one.cells)),
         )
         for one in gather_evidence(declared, experiment, results, table, preset)
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robustbench_ln.benchmarks.benchmark import Benchmark
-from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.open import open_data, takes_image_size
 from robustbench_ln.errors import LnbenchError
@@ -100,6 +100,13 @@ def plan_work(
         if name not in names:
             raise LnbenchError(
                 f"None of the experiments shows benchmark '{name}'.", f"They show: {', '.join(names)}."
+            )
+    used = {preset_of(declared, name, asked.preset).data for name in asked.benchmarks or names}
+    for data in asked.data:
+        if data not in used:
+            raise LnbenchError(
+                f"None of the networks asked for is trained on '{data}'.",
+                f"They are trained on: {', '.join(sorted(used))}.",
             )
     work = Work()
     for name in names:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from robustbench_ln import provenance
-from robustbench_ln.identity import recipe_id
+from robustbench_ln.identity import recipe_id, recipe_label
+from robustbench_ln.models.parameters import count_parameters
 from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.results import Log
@@ -78,7 +79,7 @@ def draft_model(
         "recipe": recipe,
         "recipe_id": own_id,
         "weights": weights,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "parameters": count_parameters(network).trainable,
         "home_mode": find_norm(recipe["norm"]).home_mode,
         "class_names": None if class_names is None else list(class_names),
         "test_accuracy": test_accuracy,
@@ -94,12 +95,11 @@ def draft_model(
             **how,
         },
     }
-    label = f"{recipe['benchmark']}-{recipe['norm']}-s{recipe['seed']}"
-    return Draft(f"{label}.{own_id}.{weights}", card, state, logs)
+    return Draft(f"{recipe_label(recipe)}.{own_id}.{weights}", card, state, logs)
 
 
 def publish_draft(draft: Draft, store: Store) -> StoredModel:
-    """Publish a network, or return the equal one that the store has already."""
+    """Publish a network, or return the equal one that the store has already, now with weights."""
 
     def write(folder: Path) -> None:
         save_file(draft.state, folder / "weights.safetensors")
@@ -107,4 +107,6 @@ def publish_draft(draft: Draft, store: Store) -> StoredModel:
             log.to_csv(folder / f"{name}.csv", index=False)
         write_card(folder, draft.card)
 
-    return store.publish_model(draft.id, write)
+    model = store.publish_model(draft.id, write)
+    store.add_weights(model, save(draft.state))
+    return model

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from torch import nn
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import PROTOCOL_VERSION
+from robustbench_ln.identity import PROTOCOL_VERSION, check_name
 from robustbench_ln.models.card import Draft, draft_model
-from robustbench_ln.models.sources import Source
+from robustbench_ln.models.parameters import count_parameters
+from robustbench_ln.models.source_names import parse_source
+from robustbench_ln.models.sources import Source, load_source
 from robustbench_ln.norms.convert import ConvertibleLayer, convert_norm, convertible_layers, norm_of
-from robustbench_ln.norms.registry import resolve_options
-from robustbench_ln.training.state import Epoch
+from robustbench_ln.norms.registry import check_groups, resolve_options
+from robustbench_ln.store.logs import HISTORY
 
 #: N of a source from outside whose batch is not named.
 DEFAULT_BATCH_SIZE = 128
@@ -71,8 +72,8 @@ def convert_source(
         LnbenchError: a name with other characters, what `convert_norm` raises, a network whose norms cannot
             be tested together, or a batch that does not divide into LocalNorm's groups.
     """
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise LnbenchError(f"'{name}' is no name for a model.", "Use letters, digits, - and _.")
+    if name is not None:
+        check_name(name)
     given = dict(options or {})
     resolved = resolve_options(norm, given)
     stored = source.stored.card if source.stored is not None else None
@@ -84,13 +85,7 @@ def convert_source(
     if stored is not None and norm == "batchnorm" and not given:
         raise LnbenchError(f"Model '{source.name}' has norm 'batchnorm' already.", "Name another --norm.")
     batch = batch_size or (stored["recipe"]["train"]["batch_size"] if stored else DEFAULT_BATCH_SIZE)
-    groups = resolved["groups"] if norm == "localnorm" else 1
-    if groups < 1 or batch % groups:
-        fitting = max(batch // max(groups, 1), 1) * max(groups, 1)
-        raise LnbenchError(
-            f"A batch of {batch} images does not divide into {groups} groups.",
-            f"Give --batch-size {fitting}, or another number of groups.",
-        )
+    check_groups(norm, given, batch)
     layers = _layers(source)
     converted = convert_norm(source.network, norm, **given)
     norm_of(converted)
@@ -117,7 +112,7 @@ def convert_source(
         class_names=source.class_names,
         data_spec=stored["how"]["data"] if stored else None,
         image_size=stored["how"]["image_size"] if stored else source.image_shape[1] if square else None,
-        logs={"history": pd.DataFrame(columns=[one.name for one in fields(Epoch)])},
+        logs={"history": pd.DataFrame(columns=list(HISTORY))},
         how={
             "given": source.provenance["given"],
             "preprocessing": source.provenance["preprocessing"],
@@ -132,10 +127,24 @@ def convert_source(
         tuple(
             place for place, module in source.network.named_modules() if isinstance(module, nn.BatchNorm1d)
         ),
-        _parameters(source.network),
-        _parameters(converted),
+        count_parameters(source.network).trainable,
+        count_parameters(converted).trainable,
         draft,
     )
+
+
+def import_source(text: str, *, network: str | None, image_size: int | None, run_id: str) -> Conversion:
+    """Bring a source in as it is, with running statistics and all that the BatchNorm modes need.
+
+    Args:
+        text: see `load_source`.
+        network: the architecture of those sources that are files of weights.
+        image_size: see `load_source`.
+        run_id: names the invocation in the card.
+    """
+    of_file = network if parse_source(text).file is not None else None
+    source = load_source(text, network=of_file, image_size=image_size)
+    return convert_source(source, "batchnorm", run_id=run_id)
 
 
 def _layers(source: Source) -> list[ConvertibleLayer]:
@@ -172,7 +181,3 @@ def _in_force(
 
 def _stored_label(card: Mapping[str, Any]) -> str:
     return f"{card['recipe']['benchmark']}-{card['recipe']['norm']}"
-
-
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,18 @@ class Source:
     provenance: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
     stored: StoredModel | None = field(default=None, repr=False)
+
+    @property
+    def description(self) -> str:
+        """What it takes, the preprocessing in force among it, in a line."""
+        channels, height, width = self.image_shape
+        mean, std = (
+            ", ".join(f"{value:.4g}" for value in self.preprocessing[key]) for key in ("mean", "std")
+        )
+        return (
+            f"{self.name}: images of {channels}x{height}x{width} in {self.classes:,} classes; "
+            f"x in [0, 1] becomes (x - ({mean})) / ({std}): {self.provenance['preprocessing']}."
+        )
 
     @property
     def slug(self) -> str:
@@ -240,6 +253,10 @@ def _preprocessing(
                 f"Give {channels} numbers, or one for all.",
             )
         chosen[key] = numbers * channels if len(numbers) == 1 else numbers
+    if not all(math.isfinite(value) for values in chosen.values() for value in values):
+        raise LnbenchError(
+            "--mean or --std holds a number that is not finite.", "Give those of its training."
+        )
     if not all(value > 0 for value in chosen["std"]):
         raise LnbenchError(
             "--std holds a number that is not above 0.", "Give deviations of images in [0, 1]."

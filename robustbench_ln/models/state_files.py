@@ -66,7 +66,8 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
         fresh: names that keep the network's own values.
 
     Raises:
-        LnbenchError: names that are missing or unexpected, or shapes that differ.
+        LnbenchError: names that are missing or unexpected, shapes that differ, or values that no training
+            leaves behind.
     """
     own = network.state_dict()
     renamed = _renamed(state, own)
@@ -84,6 +85,11 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
                 for name, tensor in own.items()
                 if name in renamed and name not in fresh and renamed[name].shape != tensor.shape
             ],
+        ),
+        ("not finite", [name for name, tensor in renamed.items() if not tensor.isfinite().all()]),
+        (
+            "below 0",
+            [name for name in renamed if name.endswith("running_var") and (renamed[name] < 0).any()],
         ),
     ):
         if names:

@@ -98,6 +98,12 @@ class NoiseSpec:
                 "Leave out --clip or use --space pixel.",
             )
 
+    @property
+    def text(self) -> str:
+        """Its name and options in few words, such as "agn-uniform rescaled standardised"."""
+        given = {"clipped": self.clip, "rescaled": self.rescale, self.space: self.space != "pixel"}
+        return " ".join([self.name, *(option for option, is_given in given.items() if is_given)])
+
     def identity(self) -> dict[str, Any]:
         """Return what changes the noisy images, for a cell's identity."""
         return asdict(self)

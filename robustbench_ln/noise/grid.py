@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 
 from robustbench_ln.errors import LnbenchError
 
 DEFAULT_POINTS = 9
 MAX_POINTS = 1_000
+#: What Decimal reads without underscores and without digits of other scripts.
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|nan|infinity)", re.IGNORECASE
+)
 _EXAMPLES = "Write START:STOP (nine points), START:STOP:STEP, or a comma list: 0:4, 0:1:0.05, 0,0.5,2."
 
 
@@ -74,6 +79,8 @@ def _range(text: str) -> list[Decimal]:
 
 def _decimal(part: str, text: str) -> Decimal:
     try:
+        if not _NUMBER.fullmatch(part.strip()):
+            raise InvalidOperation
         value = Decimal(part.strip())
     except InvalidOperation:
         what = f"'{part.strip()}' is not a number" if part.strip() else "a number is missing"

@@ -127,6 +127,8 @@ def parse_norm(text: str) -> tuple[str, dict[str, int | float]]:
         option, _, number = (word.strip() for word in part.partition("="))
         if option not in known:
             raise UnknownNameError(f"option of norm {name}", option, known)
+        if option in options:
+            raise LnbenchError(f"Norm '{text}' gives its option '{option}' twice.", "Give it once.")
         try:
             options[option] = int(number) if number.lstrip("+-").isdigit() else float(number)
         except ValueError:
@@ -155,7 +157,7 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_groups(name: str, given: Mapping[str, Any], batch_size: int) -> dict[str, Any]:
-    """Return a norm's options, having checked that a training batch divides into LocalNorm's groups.
+    """Return a norm's options, having checked that a batch divides into its groups.
 
     Raises:
         UnknownNameError: no norm, or no option of the norm, has the name.
@@ -164,9 +166,10 @@ def check_groups(name: str, given: Mapping[str, Any], batch_size: int) -> dict[s
     resolved = resolve_options(name, given)
     groups = resolved["groups"] if find_norm(name).has_groups else 1
     if groups < 1 or batch_size % groups:
+        fitting = max(batch_size // max(groups, 1), 1) * max(groups, 1)
         raise LnbenchError(
-            f"A training batch of {batch_size} images does not divide into {groups} groups.",
-            "Choose a number of groups that divides the benchmark's batch_size.",
+            f"A batch of {batch_size} images does not divide into {groups} groups.",
+            f"Choose another number of groups, or a batch size such as {fitting}.",
         )
     return resolved
 
@@ -181,6 +184,8 @@ def _option(norm: str, option: str, default: float | None, value: Any) -> int | 
         raise LnbenchError(f"Option '{option}' of norm '{norm}' is {value!r}, but must be a finite number.")
     if option == "eps" and value <= 0:
         raise LnbenchError(f"Option 'eps' of norm '{norm}' is {value}, but must be above 0.")
+    if option == "momentum" and not 0 <= value <= 1:
+        raise LnbenchError(f"Option 'momentum' of norm '{norm}' is {value}, but must be from 0 to 1.")
     if isinstance(default, float):
         return float(value)
     if value != int(value):
@@ -202,5 +207,9 @@ def build_norm(name: str, num_features: int, options: Mapping[str, Any] | None =
     except LnbenchError:
         raise
     except (TypeError, ValueError) as error:
-        raise LnbenchError(f"Norm '{name}' does not take the options {resolved}: {error}.") from error
+        options_text = ", ".join(f"{option}={value}" for option, value in resolved.items())
+        raise LnbenchError(
+            f"Norm '{name}' with {options_text} does not fit a layer of {num_features} channels: {error}.",
+            f"Choose other options: {name}:OPTION=NUMBER.",
+        ) from error
     return layer

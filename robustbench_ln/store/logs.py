@@ -9,8 +9,13 @@ import pandas as pd
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.results import Log, Results
 
+#: An epoch's number, learning rate of its last step, mean loss and accuracy of its training batches, test
+#: accuracy after it, seconds of training, and of these for preparing batches.
+HISTORY = (
+    "epoch", "learning_rate", "loss", "train_accuracy", "test_accuracy", "seconds", "loading_seconds",
+)  # fmt: skip
 _COLUMNS: dict[Log, tuple[str, ...]] = {
-    "history": ("epoch", "seconds"),
+    "history": HISTORY,
     "scales": ("epoch", "group", "gamma_mean", "gamma_var", "beta_mean", "beta_var"),
 }
 

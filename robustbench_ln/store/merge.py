@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.publish import publish_file
 from robustbench_ln.store.pack import checked_cell
 from robustbench_ln.store.results import LOGS, Results
 from robustbench_ln.store.store import Store, StoredModel, write_card
@@ -92,10 +91,8 @@ def _copy_models(source: Results, into: Store, merged: Merged) -> None:
             if model_id not in there:
                 into.publish_model(model_id, partial(_write_model, source, model))
                 merged.models += 1
-            elif model.folder is not None and model.weights.is_file():
-                kept = into.model(model_id).weights
-                if not kept.exists():
-                    publish_file(kept, model.weights.read_bytes())
+            elif model.has_weights:
+                into.add_weights(into.model(model_id), model.weights.read_bytes())
         except LnbenchError as error:
             merged.problems.append(f"Left out model '{model_id}' of '{source.root}'. {error}")
 
@@ -106,7 +103,7 @@ def _write_model(source: Results, model: StoredModel, folder: Path) -> None:
         log = source.log(model.id, name)
         if log is not None:
             (folder / f"{name}.csv").write_bytes(log.encode("utf-8"))
-    if model.folder is not None and model.weights.is_file():
+    if model.has_weights:
         shutil.copyfile(model.weights, folder / "weights.safetensors")
 
 

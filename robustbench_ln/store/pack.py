@@ -63,10 +63,11 @@ def pack(source: Results, out: Path | None = None, patterns: Sequence[str] = ())
     for model_id in source.model_ids():
         try:
             model = source.model(model_id)
+            logs: dict[str, Any] = {name: source.log(model_id, name) for name in LOGS}
         except LnbenchError as error:
             problems.append(f"Left out model '{model_id}'. {error}")
         else:
-            models[model_id] = {"card": model.card} | {name: source.log(model_id, name) for name in LOGS}
+            models[model_id] = {"card": model.card} | logs
             trained_by[model_id] = model.run_id
     runs, failures = source.run_records(), source.all_failures()
     if patterns:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import parse_json
 from robustbench_ln.store.factored import Factored, factor, smallest
 from robustbench_ln.store.results import Log, Results
 from robustbench_ln.store.store import SCHEMA_VERSION, Counts, StoredModel
@@ -284,7 +285,7 @@ class PackedStore(Results):
 
     def _json(self, member: str) -> Any:
         try:
-            return json.loads(self._array(member).tobytes())
+            return parse_json(self._array(member).tobytes())
         except ValueError as error:
             if isinstance(error, LnbenchError):
                 raise

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import canonical_json
+from robustbench_ln.identity import canonical_json, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
 from robustbench_ln.store.results import Log, Results, choose_names
@@ -70,6 +70,11 @@ class StoredModel:
         """The invocation that trained it; empty where the card does not name one."""
         how = self.card.get("how")
         return str(how.get("run_id", "")) if isinstance(how, dict) else ""
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its weights are there, which packed results leave out."""
+        return self.folder is not None and self.weights.is_file()
 
     @property
     def weights(self) -> Path:
@@ -129,22 +134,28 @@ class Store(Results):
         return self._model(self.root / "models" / model_id)
 
     def log(self, model_id: str, name: Log) -> str | None:
-        """Return the text of a network's history.csv or scales.csv; None where it has none."""
+        """Return the text of a network's history.csv or scales.csv; None where it has none.
+
+        Raises:
+            LnbenchError: it cannot be read.
+        """
         path = self.root / "models" / model_id / f"{name}.csv"
         try:
             # Line ends as they are, so that a copy has the same bytes.
             return path.read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+        except FileNotFoundError:
             return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise LnbenchError(f"'{path}' cannot be read: {error}.", "Remove it, or mend it.") from error
 
     def find_recipe(self, recipe_id: str) -> StoredModel | None:
-        """Return a network trained by a recipe, the first by name where there are several."""
+        """Return a network trained by a recipe, rather one with weights, and of several the first by name."""
         found = [
-            folder
+            self._model(folder)
             for folder in _published(self.root / "models")
             if folder.name.split(".")[-2:-1] == [recipe_id]
         ]
-        return self._model(found[0]) if found else None
+        return min(found, key=lambda model: (not model.has_weights, model.id), default=None)
 
     def find_model(self, pattern: str) -> StoredModel:
         """Return the one network whose name matches a pattern, see `choose_names`.
@@ -170,10 +181,15 @@ class Store(Results):
         publish_directory(folder, write)
         return self._model(folder)
 
+    def add_weights(self, model: StoredModel, weights: bytes) -> None:
+        """Give a network its weights that came without them, from packed results."""
+        if not model.has_weights:
+            publish_file(model.weights, weights)
+
     def _model(self, folder: Path) -> StoredModel:
         path = folder / "model.json"
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            card = parse_json(path.read_bytes())
             if card["schema"] > SCHEMA_VERSION:
                 raise LnbenchError(f"'{path}' was written by a newer lnbench.", "Update lnbench to read it.")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -198,7 +214,7 @@ class Store(Results):
         """
         path = self.root / "cells" / cell_id / "record.json"
         try:
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            record: dict[str, Any] = parse_json(path.read_bytes())
             if record["schema"] > SCHEMA_VERSION:
                 raise LnbenchError(f"'{path}': a newer lnbench wrote it.", "Update lnbench to read it.")
             flatten(record)
@@ -219,7 +235,7 @@ class Store(Results):
     def how(self, cell_id: str) -> dict[str, Any]:
         """Return the content of a cell's how.json; empty where it is not known."""
         try:
-            read = json.loads((self.root / "cells" / cell_id / "how.json").read_text(encoding="utf-8"))
+            read = parse_json((self.root / "cells" / cell_id / "how.json").read_bytes())
         except (OSError, ValueError):
             return {}
         return read if isinstance(read, dict) else {}
@@ -303,7 +319,7 @@ def _json_files(folder: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(folder.glob("[!.]*.json")) if folder.is_dir() else []:
         try:
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+            found[path.stem] = parse_json(path.read_bytes())
         except (OSError, ValueError):
             continue  # a foreign or broken file is no record of ours
     return found

@@ -79,6 +79,7 @@ class Cell:
 
     Attributes:
         id: a readable start and a hash over `identity`.
+        title: the network, its mode and the noise, for people.
         identity: everything that can change the counts.
         model: the network in the store.
         layout: how its mode arranges images.
@@ -86,6 +87,7 @@ class Cell:
     """
 
     id: str
+    title: str
     identity: Mapping[str, Any]
     model: StoredModel
     layout: Layout
@@ -191,8 +193,10 @@ def _cells(
             "coupling": _coupling(layout, settings),
             "dtype": "float32",
         }
-        prefix = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}"
-        cells.append(Cell(f"{prefix}-{content_hash(identity)}", identity, model, layout, settings.vote))
+        name = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}-{content_hash(identity)}"
+        sets = f" of {layout.images * layout.copies}" if layout.coupled else ""
+        title = f"{model.id.partition('.')[0]} {mode}{sets}, {noise.text} {sigma}"
+        cells.append(Cell(name, title, identity, model, layout, settings.vote))
     return cells
 
 

@@ -35,15 +35,23 @@ class Outcome:
 
     Attributes:
         cell_id: its name.
+        title: what it measured, for people.
         images: test images counted; 0 for a failure.
         correct: of them.
         failure: why it could not be measured; empty where it was.
     """
 
     cell_id: str
+    title: str
     images: int
     correct: int
     failure: str = ""
+
+    @property
+    def line(self) -> str:
+        """What a person is told of it."""
+        result = self.failure or f"{self.correct / self.images:.2%} of {self.images}"
+        return f"{self.title}: {result}"
 
 
 def run_passes(
@@ -54,7 +62,7 @@ def run_passes(
     workers: int = 1,
     threads: int = 1,
     device: str = "cpu",
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    on_pass: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
 ) -> list[Outcome]:
     """Measure the cells of all passes and publish each.
 
@@ -67,7 +75,7 @@ def run_passes(
         workers: processes; 1 measures in this one.
         threads: of torch, in each worker.
         device: see `robustbench_ln.devices.choose_device`.
-        on_outcome: told each finished or failed cell.
+        on_pass: told the finished and failed cells of each pass.
 
     Returns:
         The outcomes, in the order in which they came.
@@ -78,9 +86,8 @@ def run_passes(
     outcomes: list[Outcome] = []
 
     def tell(finished: Sequence[Outcome]) -> None:
-        for outcome in finished:
-            outcomes.append(outcome)
-            on_outcome(outcome)
+        outcomes.extend(finished)
+        on_pass(finished)
 
     if workers == 1 or len(passes) < 2:
         for one in passes:
@@ -164,10 +171,10 @@ def _publish(
 ) -> Outcome:
     if isinstance(result, LnbenchError):
         store.publish_failure(cell.id, run_id, {"identity": cell.identity, "reason": str(result), "how": how})
-        return Outcome(cell.id, 0, 0, str(result))
+        return Outcome(cell.id, cell.title, 0, 0, str(result))
     store.publish_cell(cell.id, cell.identity, result, how)
     counts = result.record()
-    return Outcome(cell.id, counts["images"], counts["correct"])
+    return Outcome(cell.id, cell.title, counts["images"], counts["correct"])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ from robustbench_ln.benchmarks.benchmark import Benchmark, Preprocessing
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import PROTOCOL_VERSION, recipe_id
-from robustbench_ln.norms.registry import check_groups
+from robustbench_ln.identity import PROTOCOL_VERSION, recipe_id, recipe_label
+from robustbench_ln.norms.registry import check_groups, find_norm
 from robustbench_ln.store.store import StoredModel
 
 
@@ -60,7 +60,12 @@ class Recipe:
     @property
     def label(self) -> str:
         """Readable start of the model's name."""
-        return f"{self.benchmark}-{self.norm}-s{self.seed}"
+        return recipe_label(self.card())
+
+    @property
+    def name(self) -> str:
+        """Start of the model's name that tells it from others of the same norm and seed."""
+        return f"{self.label}.{self.id}"
 
 
 def plan_recipes(
@@ -124,9 +129,32 @@ def plan_recipes(
     return recipes
 
 
-def starting_from(benchmark: Benchmark, model: StoredModel) -> Benchmark:
-    """Return a benchmark that goes on from a stored network: of its architecture, norm and preprocessing."""
+def starting_from(benchmark: Benchmark, model: StoredModel, norms: Collection[str] = ()) -> Benchmark:
+    """Return a benchmark that goes on from a stored network: of its architecture, norm and preprocessing.
+
+    Args:
+        benchmark: the recipe.
+        model: where it starts.
+        norms: names that are asked for; empty for the network's own.
+
+    Raises:
+        LnbenchError: another norm than the network's is asked for, or its layers differ in an option, which
+            a recipe cannot say.
+    """
     recipe = model.card["recipe"]
+    for norm in norms:
+        if norm != recipe["norm"]:
+            raise LnbenchError(
+                f"Model '{model.id}' has norm '{recipe['norm']}', which a training from it keeps.",
+                f"Convert it first: lnbench convert '{model.id}' --norm {norm}",
+            )
+    differing = find_norm(recipe["norm"]).options.keys() - recipe["norm_options"].keys()
+    if differing:
+        raise LnbenchError(
+            f"The layers of model '{model.id}' differ in {', '.join(sorted(differing))}, which a training "
+            "would make equal.",
+            "Convert its source again with one value for all layers, such as --eps 1e-5.",
+        )
     return benchmark.model_copy(
         update={
             "network": recipe["network"],

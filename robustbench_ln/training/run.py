@@ -19,25 +19,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Lookup:
     """One network asked for.
 
     Attributes:
         recipe: how it is trained.
-        model: it, in the store; None where it has not been trained yet.
+        model: it, in the store; None where it is to be trained, for the first time or for its weights.
     """
 
     recipe: Recipe
     model: StoredModel | None
 
 
-def look_up(recipes: Sequence[Recipe], store: Store) -> list[Asked]:
-    """Return which of the networks asked for are in the store."""
-    return [Asked(recipe, store.find_recipe(recipe.id)) for recipe in recipes]
+def look_up(recipes: Sequence[Recipe], store: Store) -> list[Lookup]:
+    """Return which of the networks asked for are in the store, with their weights."""
+    found = [(recipe, store.find_recipe(recipe.id)) for recipe in recipes]
+    return [Lookup(recipe, model if model and model.has_weights else None) for recipe, model in found]
 
 
 def train_missing(
-    asked: Sequence[Asked],
+    asked: Sequence[Lookup],
     data: DataSet,
     store: Store,
     *,

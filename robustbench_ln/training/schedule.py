@@ -30,9 +30,11 @@ def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> f
 def _one_cycle(settings: TrainSettings, step: int, steps: int) -> float:
     peak, first = settings.learning_rate, settings.learning_rate / _RISE
     turn = float(settings.one_cycle or 0.0) * steps - 1
-    if step <= turn:
+    if step < turn:
         return _along_cosine(first, peak, step / turn)
-    return _along_cosine(peak, first / _FALL, (step - turn) / (steps - 1 - turn))
+    # Few steps may leave none to rise over, and a share of 1 none to fall over.
+    falling = steps - 1 - turn
+    return _along_cosine(peak, first / _FALL, (step - turn) / falling if falling else 0.0)
 
 
 def _along_cosine(start: float, end: float, share: float) -> float:

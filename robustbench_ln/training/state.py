@@ -114,9 +114,14 @@ class TrainingState:
             raise LnbenchError(
                 f"An unfinished training was begun with {_in_words(begun)}; now there are "
                 f"{_in_words(self._conditions)}, which give other numbers.",
-                f"Give --threads {begun.get('threads')}, or {anew}",
+                f"{self._how_to_go_on(begun)}{anew}",
             )
         return progress
+
+    def _how_to_go_on(self, begun: dict[str, Any]) -> str:
+        """Return the option that brings the old conditions back, where one does."""
+        different = [key for key in begun if begun[key] != self._conditions.get(key)]
+        return f"Give --threads {begun['threads']}, or " if different == ["threads"] else "To go on here, "
 
 
 def _in_words(conditions: dict[str, Any]) -> str:

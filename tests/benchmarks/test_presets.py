@@ -6,6 +6,7 @@ import pytest
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.experiments.needs import needs_of
 from robustbench_ln.norms.registry import resolve_options
 
 FILE = textwrap.dedent(
@@ -124,6 +125,33 @@ MISTAKES = {
         33,
         "frozen",
     ),
+    "mode of a claim that no sweep measures": ("sigma: few}", "sigma: few, modes: [batch]}", 33, "frozen"),
+    "sigma of a claim in no grid": ("sigma: 1, paper", "sigma: 5, paper", 33, "sigma 5"),
+    "norm of a claim that the experiment leaves out": (
+        "benchmarks: [one]\n",
+        "benchmarks: [one]\n    norms: [localnorm]\n",
+        34,
+        "localnorm",
+    ),
+    "norm of a spread that is not shown": (
+        "{id: a, rule: value, text: a number, of: {norm: batchnorm, noise: agn}, sigma: 1, paper: 44.67}",
+        "{id: a, rule: spread, text: t, benchmark: one, norm: switchnorm, parameter: gamma, least: 0.1}",
+        33,
+        "batchnorm",
+    ),
+    "claim on histograms": ("figure: curves", "figure: histograms", 33, "images alone"),
+    "mode of a sweep that fits no norm": ("sigma: few}", "sigma: few, modes: [eval]}", 31, "frozen"),
+    "preset that is the benchmark itself": ("quick:", "paper:", 15, "another name"),
+    "experiment that stands for all": ("  fig:", "  all:", 25, "another name"),
+    "norm that stands twice": (
+        "localnorm:groups=2: {}",
+        "localnorm: {groups: 5, eps: 0.01}",
+        11,
+        "above already",
+    ),
+    "momentum beyond 1": ("batchnorm: {}", "batchnorm: {momentum: 2}", 9, "from 0 to 1"),
+    "text for a norm's number": ("batchnorm: {}", "batchnorm: {eps: x}", 9, "should be a number"),
+    "minutes for a number": ("epochs: 3", "epochs: 1:30", 12, "'1:30'"),
     "unknown norm of a claim": ("of: {norm: batchnorm,", "of: {norm: batchnrm,", 33, "batchnorm"),
     "number out of range": ("paper: 44.67", "paper: 144.67", 33, "144.67"),
     "sigma beyond the family": (
@@ -156,8 +184,29 @@ def test_the_packaged_file_declares_every_item_of_the_paper(tmp_path, monkeypatc
     for experiment in declared.experiments.values():
         for benchmark in experiment.benchmarks:
             assert "quick" in declared.benchmark(benchmark).presets
-        kinds = {sweep.reading for sweep in experiment.sweeps} - {None}
-        assert kinds != {"code"}, "what the paper's text says can be run"
+        readings = {sweep.reading for sweep in experiment.sweeps}
+        assert readings != {"code"}, "what the paper's text says can be run"
+
+
+@pytest.mark.parametrize(
+    ("item", "benchmark", "rescale", "space"),
+    [
+        ("fig7", "mnist", False, "pixel"),
+        ("fig8c", "cifar10-vgg", True, "pixel"),
+        ("fig9a", "cifar10-vgg", True, "pixel"),
+        ("fig9a", "cifar10-resnet32", True, "standardised"),
+        ("fig10", "cifar10-resnet32-noisy-30", True, "standardised"),
+        ("fig15", "cifar10-resnet32", True, "standardised"),
+        ("fig8f", "cars-lite0", False, "pixel"),
+    ],
+)
+def test_noise_of_the_code_s_reading_is_that_of_the_network_s_code(item, benchmark, rescale, space):
+    # facts.md: CIFAR-10 is rescaled, and ResNet32 gets its noise on standardised images.
+    declared = load_declared(find_config(None))
+    needs = needs_of(declared, declared.experiment(item), benchmark, "paper")
+    code = {(need.noise.rescale, need.noise.space) for need in needs if need.sweep.reading == "code"}
+    other = {(need.noise.rescale, need.noise.space) for need in needs if need.sweep.reading != "code"}
+    assert (code, other) == ({(rescale, space)}, {(False, "pixel")})
 
 
 def test_controls_are_declared_for_every_network_of_the_paper(tmp_path, monkeypatch):

@@ -52,6 +52,14 @@ def written(tmp_path):
     return write
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("1.0e-3", 0.001), ("2E+1", 20.0), (".5", 0.5), ("1", 1.0)]
+)
+def test_numbers_are_those_of_yaml_1_2(written, text, value):
+    content = GOOD.replace("learning_rate: 0.001", f"learning_rate: {text}")
+    assert load_declared(written(content)).benchmark("one").train.learning_rate == value
+
+
 def refusal(path):
     with pytest.raises(LnbenchError) as caught:
         load_declared(path)

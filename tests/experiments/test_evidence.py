@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.experiments.measured import IMAGES, ORDER, VALUE, Measured, check, verdict
+from tests.experiments.measured import ORDER, VALUE, Measured, check, verdict
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,6 @@ def test_clean_images_count_once_whatever_the_noise(small):
     (point,) = found.points
     assert (found.noise, found.reading) == ("", "both")
     assert (point.value, point.seeds) == (pytest.approx(0.91), 2)
-
-
-def test_the_cell_with_most_images_counts(small):
-    small.curve("localnorm", {0: 0.9, 1: 0.2}, images=100, limit=100).curve("localnorm", {1: 0.7})
-    (point,) = check(VALUE, small).points
-    assert (point.value, point.images) == (0.7, IMAGES)
 
 
 def test_two_data_sets_of_a_name_are_two_checks(small):

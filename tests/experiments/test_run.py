@@ -16,6 +16,9 @@ from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import judge
 from robustbench_ln.experiments.work import plan_work
+from robustbench_ln.store.merge import merge
+from robustbench_ln.store.open import open_store
+from robustbench_ln.store.pack import pack as pack_results
 from robustbench_ln.store.store import Store
 
 FILE = textwrap.dedent(
@@ -128,6 +131,56 @@ def test_a_spent_budget_stops_after_the_step_at_hand_and_the_next_run_goes_on(
     assert len(store.cell_ids()) == 8
 
 
+def test_a_budget_that_ends_within_a_pass_counts_all_of_its_cells(declared, tmp_path):
+    store = Store(tmp_path / "results")
+    work = planned(declared, tmp_path, "first", readings=("text",)).networks
+    run_todo(look_through(work, store), store, run_id="r", resources=Resources(minutes=60))
+    passes = [one.passes(store.find_recipe(one.recipe.id)) for one in work]
+    (tmp_path / "cells").mkdir()
+    (store.root / "cells").rename(tmp_path / "cells" / "kept")
+    todo = look_through(work, store)
+    done = run_todo(todo, store, run_id="s", resources=Resources(minutes=0))
+    assert (done.measured, done.complete) == (0, False)
+    # The first step may end after the budget: what it published is counted.
+    clock = iter([0.0, 0.0, *[1e9] * 100])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("robustbench_ln.experiments.run.time", SimpleNamespace(monotonic=lambda: next(clock)))
+        done = run_todo(todo, store, run_id="t", resources=Resources(minutes=1))
+    assert done.measured == len(store.cell_ids()) == len(passes[0][0].cells) > 1
+    assert not done.complete
+
+
+def test_networks_that_fail_alike_are_told_apart(tmp_path):
+    path = tmp_path / "benchmarks.yaml"
+    norms = "{localnorm:groups=2: {}, localnorm:groups=5: {}}"
+    lines = FILE.splitlines()
+    start = lines.index("      batchnorm: {momentum: 0.1}")
+    lines[start - 1 : start + 2] = [f"    norms: {norms}"]
+    path.write_text("\n".join(lines).replace("learning_rate: 0.002", "learning_rate: 1.0e+30"))
+    declared = load_declared(path)
+    store = Store(tmp_path / "results")
+    todo = look_through(planned(declared, tmp_path, "first").networks, store)
+    done = run_todo(todo, store, run_id="r", resources=Resources())
+    assert sorted(done.failed) == sorted(one.work.recipe.name for one in todo)
+    assert len(done.failed) == 2
+
+
+def test_networks_that_came_packed_are_trained_once_for_their_weights(declared, tmp_path):
+    store = Store(tmp_path / "results")
+    work = planned(declared, tmp_path, "first", readings=("text",)).networks
+    run_todo(look_through(work, store), store, run_id="r", resources=Resources())
+    packed = pack_results(store, tmp_path / "p.npz", []).path
+    other = Store(tmp_path / "other")
+    merge(other, [open_store(packed)])
+    more = planned(declared, tmp_path, "first").networks
+    todo = look_through(more, other)
+    assert all(one.training for one in todo)
+    done = run_todo(todo, other, run_id="s", resources=Resources())
+    assert (done.trained, done.failed) == (2, {})
+    assert len(other.models()) == 2, "the same weights belong to the same network"
+    assert not any(one.training or one.passes for one in look_through(more, other))
+
+
 def test_seed_0_of_every_norm_comes_first(declared, tmp_path):
     asked = Asked(("first",), "paper")
     labels = [one.recipe.label for one in plan_work(declared, asked, tmp_path / "data").networks]
@@ -149,6 +202,7 @@ def test_what_is_asked_for_can_be_narrowed(declared, tmp_path):
         (Asked(("first",), "quik"), "'quick'"),
         (Asked(("first",), "quick", benchmarks=("absent",)), "absent"),
         (Asked(("first",), "quick", benchmarks=("tois",)), "toy"),
+        (Asked(("first",), "quick", data={"cifar10": "digits"}), "trained on: digits"),
     ],
 )
 def test_unknown_names_are_errors_with_the_nearest(asked, part, declared, tmp_path):

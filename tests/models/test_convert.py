@@ -151,8 +151,9 @@ def test_batchnorm1d_stays_and_is_told():
 @pytest.mark.parametrize(
     ("norm", "options", "batch", "name", "part"),
     [
-        ("localnorm", {"groups": 3}, 8, None, "8 images does not divide into 3 groups. Give --batch-size 6"),
+        ("localnorm", {"groups": 3}, 8, None, "8 images does not divide into 3 groups.*such as 6"),
         ("localnorm", {"groups": 0}, 8, None, "0 groups"),
+        ("ghostbatchnorm", {"groups": 3}, 8, None, "8 images does not divide into 3 groups"),
         ("localnorm", {}, 8, None, "needs its option 'groups'"),
         ("batchnorm", {"groups": 3}, 8, None, "'groups'"),
         ("none", {}, 8, None, "would drop"),

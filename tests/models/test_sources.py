@@ -158,6 +158,21 @@ def test_what_does_not_fit_is_named_first_few():
         fit_state(models.squeezenet1_1(), state, "'w.pt'")
 
 
+@pytest.mark.parametrize(
+    ("tensor", "value", "part"),
+    [
+        ("conv1.weight", float("nan"), "not finite: conv1.weight"),
+        ("bn1.running_var", -1.0, "below 0: bn1.running_var"),
+    ],
+)
+def test_weights_that_no_training_leaves_behind_are_refused(tensor, value, part):
+    network = models.resnet18(num_classes=3)
+    state = network.state_dict()
+    state[tensor].view(-1)[0] = value
+    with pytest.raises(LnbenchError, match=part):
+        fit_state(models.resnet18(num_classes=3), state, "'x.pth'")
+
+
 def test_old_names_of_densenet_are_understood():
     torch.manual_seed(0)
     own = models.DenseNet(8, (1, 1), 8, num_classes=3)
@@ -283,6 +298,8 @@ def test_sources_are_told_from_names_in_the_store(tmp_path, monkeypatch):
         (f"{NAME}:none", {"image_size": 0}, "0 is no image size"),
         (f"{NAME}:none", {"mean": (1.0, 2.0)}, "2 numbers.*3 channels"),
         (f"{NAME}:none", {"std": (0.0,)}, "not above 0"),
+        (f"{NAME}:none", {"std": (float("inf"),)}, "not finite"),
+        (f"{NAME}:none", {"mean": (float("nan"),)}, "not finite"),
         ("torchvision:squeezenet1_1:none", {"image_size": 4}, "does not take images of 3x4x4"),
     ],
 )

@@ -232,6 +232,14 @@ def test_every_option_is_part_of_a_noise_s_identity():
         assert changed.identity() != plain
 
 
+def test_a_noise_s_options_stand_in_its_text():
+    assert NoiseSpec("agn").text == "agn"
+    assert (
+        NoiseSpec("mbn-pixel", rescale=True, space="standardised").text == "mbn-pixel rescaled standardised"
+    )
+    assert NoiseSpec("apn", clip=True).text == "apn clipped"
+
+
 @pytest.mark.parametrize("spread", [1e-30, 1e-6, 0.25, 1e6])
 def test_rescaling_stretches_the_smallest_spread(spread):
     images = np.array([0, 0.5, 1, 0.25], dtype=np.float32).reshape(1, 1, 2, 2) * np.float32(spread)

@@ -92,6 +92,8 @@ def test_the_hundredth_tenth_is_a_tenth_times_a_hundred_and_not_nearly():
         ("0:1,2", "'1,2' is not a number"),
         ("1e", "'1e' is not a number"),
         ("--1", "'--1' is not a number"),
+        ("1_0", "'1_0' is not a number"),
+        ("\uff10", "is not a number"),
         ("nan", "not a finite number"),
         ("sNaN", "not a finite number"),
         ("inf", "not a finite number"),

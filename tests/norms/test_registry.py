@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.norms.registry import NORMS, build_norm, find_norm, resolve_options
+from robustbench_ln.norms.registry import NORMS, build_norm, find_norm, parse_norm, resolve_options
 
 GIVEN = {
     "localnorm": {"groups": 2},
@@ -121,6 +121,8 @@ def test_a_norm_without_its_groups_is_an_error_that_says_what_to_write(name):
         ("ghostbatchnorm", {"groups": 0}),
         ("ghostbatchnorm", {"groups": 2, "eps": 0.0}),
         ("batchnorm", {"eps": -1.0}),
+        ("batchnorm", {"momentum": 2}),
+        ("batchnorm", {"momentum": -0.1}),
         ("switchnorm", {"eps": -1.0}),
         ("groupnorm", {"channel_groups": 4}),
         ("groupnorm", {}),
@@ -173,3 +175,13 @@ def test_reading_the_registry_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_an_option_given_twice_is_an_error():
+    with pytest.raises(LnbenchError, match="gives its option 'groups' twice"):
+        parse_norm("localnorm:groups=5,groups=10")
+
+
+def test_a_number_of_groups_that_does_not_fit_the_channels_says_so_in_words():
+    with pytest.raises(LnbenchError, match=r"channel_groups=7.* does not fit.* 16 channels.*OPTION=NUMBER"):
+        build_norm("groupnorm", 16, {"channel_groups": 7})

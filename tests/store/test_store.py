@@ -127,7 +127,28 @@ def test_a_recipe_is_found_by_its_part_of_the_name(tmp_path):
     assert store.find_recipe("bbb") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 99}', '{"schema": "one"}'])
+def test_a_recipe_is_found_with_weights_before_one_without(tmp_path):
+    store = Store(tmp_path)
+    for name in ("n.aaa.1", "n.aaa.2"):
+        store.publish_model(name, lambda folder: _write(folder / "model.json", '{"schema": 1}'))
+    assert store.find_recipe("aaa").id == "n.aaa.1"
+    store.add_weights(store.model("n.aaa.2"), b"weights")
+    assert store.find_recipe("aaa").id == "n.aaa.2"
+    store.add_weights(store.model("n.aaa.2"), b"others")
+    assert store.model("n.aaa.2").weights.read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("name", ["history", "scales"])
+def test_a_log_that_cannot_be_read_is_not_taken_for_none(name, tmp_path):
+    store = Store(tmp_path)
+    store.publish_model("n.a.b", lambda folder: _write(folder / "model.json", '{"schema": 1}'))
+    assert store.log("n.a.b", name) is None
+    (tmp_path / f"models/n.a.b/{name}.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(LnbenchError, match=f"{name}.csv' cannot be read"):
+        store.log("n.a.b", name)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 99}', '{"schema": "one"}', "[" * 50_000])
 def test_a_broken_model_card_is_named(text, tmp_path):
     (tmp_path / "models/m.a.b").mkdir(parents=True)
     _write(tmp_path / "models/m.a.b/model.json", text)
@@ -135,7 +156,7 @@ def test_a_broken_model_card_is_named(text, tmp_path):
         Store(tmp_path).models()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 99}', "\x00\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 99}', "\x00\xff", "[" * 50_000])
 def test_a_broken_record_is_left_out_with_a_warning(text, tmp_path):
     store = Store(tmp_path)
     store.publish_cell("good", identity(), counts(), {})

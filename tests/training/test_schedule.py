@@ -56,6 +56,14 @@ def test_one_cycle_is_pytorch_s(share):
     assert ours(settings(one_cycle=share)) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.5, 1])
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+def test_a_cycle_of_few_steps_stays_between_its_ends(steps, share):
+    few = settings(one_cycle=share).model_copy(update={"epochs": 1})
+    rates = [learning_rate(few, step, steps) for step in range(steps)]
+    assert all(0 < rate <= 0.4 for rate in rates)
+
+
 @pytest.mark.parametrize("share", [0, 0.01, 1])
 def test_a_cycle_without_rise_or_fall_stays_between_its_ends(share):
     rates = ours(settings(one_cycle=share))

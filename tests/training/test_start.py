@@ -81,6 +81,18 @@ def test_a_training_goes_on_from_a_stored_network(digits, tmp_path):
         torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0)
 
 
+def test_another_norm_than_the_start_s_is_refused_with_what_to_do(digits, tmp_path):
+    store = Store(tmp_path)
+    first = train(recipe_of(digits), digits, store, run_id="r", threads=1)
+    benchmark = Benchmark(title="t", data="digits", network="mnist-net", norms={"batchnorm": {}}, train=TRAIN)
+    with pytest.raises(LnbenchError, match=f"lnbench convert '{first.id}' --norm batchnorm"):
+        starting_from(benchmark, first, ["batchnorm"])
+    # Layers that differ in eps leave it out of the options; a recipe would give all of them one.
+    del first.card["recipe"]["norm_options"]["eps"]
+    with pytest.raises(LnbenchError, match="differ in eps"):
+        starting_from(benchmark, first)
+
+
 def test_a_start_that_is_not_there_is_named(digits, tmp_path):
     with pytest.raises(LnbenchError, match="nothing-like-it"):
         train(recipe_of(digits, start="nothing-like-it"), digits, Store(tmp_path), run_id="r")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_ln import __version__
-from robustbench_ln.benchmarks.read import Declared
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError
@@ -17,7 +17,7 @@ from robustbench_ln.report.build import digest_of
 from robustbench_ln.store.results import Results
 
 #: Raised by one whenever the same store would give another page than before.
-PAGE_VERSION = 2
+PAGE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def write_paper_page(
     Args:
         declared: the file of benchmarks and experiments.
         store: the results; it may be empty.
-        experiments: names of the items, in the order of the page.
+        experiments: names of the items; the page has them in the order of the file.
         out: the page, such as `paper.html` in the store.
         data_dir: where decoded data sets lie, for images and histograms.
         preset: show networks of this preset alone; None takes the fullest one of each benchmark that has a
@@ -60,7 +60,8 @@ def write_paper_page(
         UnknownNameError: no such experiment or preset.
         LnbenchError: the page cannot be written, or a network's card cannot be read.
     """
-    chosen = {name: declared.experiment(name) for name in experiments}
+    asked = {name: declared.experiment(name) for name in experiments}
+    chosen = {name: asked[name] for name in declared.experiments if name in asked}
     page = out.resolve() if out.is_symlink() else out
     if page.exists() and not page.is_file():
         raise LnbenchError(f"'{page}' is no file.", "Name a file for the page.")

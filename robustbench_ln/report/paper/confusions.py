@@ -14,7 +14,7 @@ from robustbench_ln.report.matrices import Matrix, shares_of
 from robustbench_ln.report.matrix_picture import draw_scale, show_shares
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import find_images
-from robustbench_ln.report.paper.points import home_label, one_each
+from robustbench_ln.report.paper.points import home_label, of_one_data_set
 
 #: Up to so many classes are named beside the lowest left matrix.
 _NAMED = 20
@@ -36,7 +36,7 @@ def draw_confusion_grid(item: Item, room: Room) -> Drawn:
 
 def _home(entry: Evidence) -> pd.DataFrame:
     """Return one cell for each norm, noise and sigma, in home modes: that of the lowest training seed."""
-    cells = one_each(entry.cells)
+    cells = of_one_data_set(entry.cells)
     named = cells.assign(norm_label=home_label(cells), rank=cells["norm"].map(list(NORMS).index))
     first = named.dropna(subset="norm_label").sort_values("train_seed", kind="stable")
     return first.drop_duplicates(["noise_text", "reading", "norm_label", "sigma"]).sort_index()

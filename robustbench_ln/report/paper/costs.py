@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from robustbench_ln.benchmarks.claims import Parameters, TrainingTime
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.experiments.checks import UndecidedError
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
+from robustbench_ln.experiments.seconds import Machine, by_machine, epoch_seconds
 from robustbench_ln.norms.registry import NORMS, parse_norm
 from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number
 from robustbench_ln.report.labels import norm_label
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet
-from robustbench_ln.store.logs import read_log
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.store import StoredModel
 
@@ -48,61 +48,47 @@ def draw_costs(item: Item, room: Room) -> Drawn:
             _decimals(row["ratio"]),
             _decimals(row["ratio_paper"]),
             str(row["networks"]),
-            str(row["devices"]),
+            str(row["machine"]),
         ]
         for row in rows
     ]
     caption = (
         f"{item.experiment.paper}. {item.experiment.title}. Parameters as Keras counts them, running "
-        "statistics included. Seconds: median over epochs after the first, without preparing batches where "
-        "that was timed."
+        "statistics included. Seconds: median over epochs after the first, without preparing batches."
     )
     drawn.sheets.append(Sheet(Table(caption, columns, texts, heads=2), csv_uri(table), csv_name(item.name)))
-    devices = {device for row in rows for device in str(row["devices"]).split("; ")}
-    if len(devices) > 1:
-        drawn.remarks.append("Networks were trained on different devices: their seconds do not compare.")
     return drawn
 
 
-def epoch_seconds(history: pd.DataFrame) -> float:
-    """Return the median seconds of an epoch after the first, without preparing batches where it was timed."""
-    seconds = history["seconds"].to_numpy(dtype=np.float64)
-    if "loading_seconds" in history:
-        seconds = seconds - history["loading_seconds"].fillna(0).to_numpy(dtype=np.float64)
-    warm = seconds[1:]
-    return float(np.median(warm)) if len(warm) else float("nan")
-
-
 def _rows(item: Item, entry: Evidence, remarks: list[str]) -> list[dict[str, Any]]:
+    """Return a row for each norm and machine; seconds are compared with BatchNorm's on the same machine."""
     by_norm: dict[str, list[StoredModel]] = {}
     for model in sorted(entry.models, key=_place):
         recipe = model.card["recipe"]
         by_norm.setdefault(norm_label(recipe["norm"], recipe["norm_options"]), []).append(model)
     rows: list[dict[str, Any]] = []
+    plain: dict[Machine, float] = {}
     for label, models in by_norm.items():
         recipe = models[0].card["recipe"]
         norm = recipe["norm"], recipe["norm_options"]
-        seconds = [
-            found for model in models if (found := _seconds(entry.results, model, remarks)) is not None
-        ]
-        devices = {_device(model) for model in models}
-        rows.append(
-            {
-                "benchmark": entry.benchmark,
-                "norm": label,
-                "parameters": _parameters(recipe),
-                "parameters_paper": _paper_parameters(item, entry, norm),
-                "seconds": float(np.mean(seconds)) if seconds else None,
-                "ratio_paper": _paper_ratio(item, entry, norm),
-                "networks": len(models),
-                "devices": "; ".join(sorted(devices)),
-                "plain": recipe["norm"] == "batchnorm",
-            }
-        )
-    plain = next((row["seconds"] for row in rows if row["plain"]), None)
-    for row in rows:
-        del row["plain"]
-        row["ratio"] = row["seconds"] / plain if plain and row["seconds"] else None
+        parameters = _parameters(recipe)
+        for machine, own in by_machine(models).items():
+            seconds = _seconds(entry.results, own, remarks)
+            if recipe["norm"] == "batchnorm" and seconds:
+                plain[machine] = seconds
+            rows.append(
+                {
+                    "benchmark": entry.benchmark,
+                    "norm": label,
+                    "parameters": parameters,
+                    "parameters_paper": _paper_parameters(item, entry, norm),
+                    "seconds": seconds,
+                    "ratio": seconds / plain[machine] if seconds and machine in plain else None,
+                    "ratio_paper": _paper_ratio(item, entry, norm),
+                    "networks": len(own),
+                    "machine": machine.text,
+                }
+            )
     return rows
 
 
@@ -124,19 +110,13 @@ def _parameters(recipe: dict[str, Any]) -> int:
     ).total
 
 
-def _seconds(results: Results, model: StoredModel, remarks: list[str]) -> float | None:
+def _seconds(results: Results, models: list[StoredModel], remarks: list[str]) -> float | None:
     try:
-        history = read_log(results, model.id, "history")
-    except LnbenchError as error:
-        remarks.append(str(error))
+        return epoch_seconds(results, models)
+    except UndecidedError as why:
+        recipe = models[0].card["recipe"]
+        remarks.append(f"No seconds of {recipe['benchmark']} with {recipe['norm']}: {why}.")
         return None
-    seconds = float("nan") if history is None else epoch_seconds(history)
-    return None if np.isnan(seconds) else seconds
-
-
-def _device(model: StoredModel) -> str:
-    how = model.card.get("how") or {}
-    return str(how.get("device") or "cpu")
 
 
 def _paper_parameters(item: Item, entry: Evidence, norm: tuple[str, dict[str, Any]]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from robustbench_ln.benchmarks.experiment import Sweep
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.experiments.needs import spread
-from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.experiments.needs import noise_of, spread
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
@@ -36,6 +35,20 @@ _LEFT, _RIGHT, _GAP = 0.62, 0.1, 0.16
 _IMAGE, _HEIGHT, _TITLE, _BELOW = 0.85, 1.0, 0.46, 0.42
 
 
+@dataclass(frozen=True)
+class _Row:
+    """One noise: its text and reading, and the image at each sigma."""
+
+    noise: str
+    reading: str
+    sigmas: tuple[str, ...]
+    images: list[FloatArray]
+
+    @property
+    def name(self) -> str:
+        return noise_name(self.noise, self.reading)
+
+
 def draw_histograms(item: Item, room: Room) -> Drawn:
     """Draw an item whose form is "histograms": a row a noise, a column a sigma; no network is needed."""
     drawn = Drawn()
@@ -53,26 +66,26 @@ def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
     label = data.info.classes[int(data.arrays("test").labels[index[0]])]
     rows = []
     for sweep in item.experiment.sweeps:
-        noise = NoiseSpec(sweep.noise, False, sweep.rescale, sweep.space)
+        noise = noise_of(sweep, entry.settings)
         sigmas = spread(room.declared.sigmas(sweep.sigma), _COLUMNS)
         images = [noisy_images(data, noise, sigma, index, entry.settings)[0] for sigma in sigmas]
-        rows.append((sweep, sigmas, images))
-    parts = [_histograms(sweep, sigmas, images) for sweep, sigmas, images in rows]
-    columns = max(len(sigmas) for _, sigmas, _ in rows)
+        rows.append(_Row(noise.text, sweep.reading or "both", sigmas, images))
+    parts = [_histograms(row) for row in rows]
+    columns = max(len(row.sigmas) for row in rows)
     pitch = _TITLE + _IMAGE + _HEIGHT + _BELOW
     with figure_style():
         figure = Figure(figsize=(WIDTH, pitch * len(rows)))
-        for place, ((sweep, sigmas, images), part) in enumerate(zip(rows, parts, strict=True)):
-            _draw_row(figure, place, pitch, columns, (sweep, sigmas, images), part)
+        for place, (row, part) in enumerate(zip(rows, parts, strict=True)):
+            _draw_row(figure, place, pitch, columns, row, part)
         _name_channels(figure, data.info.shape[0])
         picture = as_picture(figure)
     table = pd.concat(parts, ignore_index=True)
-    rescaled = any(sweep.rescale for sweep in item.experiment.sweeps)
+    rescaled = any(noise_of(sweep, entry.settings).rescale for sweep in item.experiment.sweeps)
     colours = listed([*_COLOURS[data.info.shape[0]]])
     return Exhibit(
         picture,
         f"Histograms of {colours} of one test image of {data.info.name}, of class {visible(label)}, under "
-        f"{listed([_name(sweep) for sweep, _, _ in rows])}. {_in_words(rows)}",
+        f"{listed([row.name for row in rows])}. {_in_words(rows)}",
         f"{item.experiment.paper}. Histograms of {colours} of one test image of {data.info.name}, with the "
         "image above, shown clipped to [0, 1]; between the dotted lines values are in [0, 1]. The axes of "
         f"a row are the same: they leave out up to {100 * _TAIL:g} % of values on either side, and a bar "
@@ -80,31 +93,26 @@ def _figure(item: Item, entry: Evidence, data: DataSet, room: Room) -> Exhibit:
         + (f" A rescaling takes its range over {RANGE_IMAGES} images." if rescaled else ""),
         csv_uri(table),
         csv_name(item.name, entry.benchmark, "histograms"),
-        [_table(sweep, sigmas, images) for sweep, sigmas, images in rows],
+        [_table(row) for row in rows],
     )
 
 
-def _name(sweep: Sweep) -> str:
-    options = [sweep.noise, "rescaled" if sweep.rescale else ""]
-    return noise_name(" ".join(filter(None, options)), sweep.reading or "both")
-
-
-def _histograms(sweep: Sweep, sigmas: tuple[str, ...], images: list[FloatArray]) -> pd.DataFrame:
+def _histograms(row: _Row) -> pd.DataFrame:
     """Return the share of each channel's values in bins that all sigmas of a row share."""
-    low = min(0.0, *(float(np.quantile(image, _TAIL)) for image in images))
-    high = max(1.0, *(float(np.quantile(image, 1 - _TAIL)) for image in images))
+    low = min(0.0, *(float(np.quantile(image, _TAIL)) for image in row.images))
+    high = max(1.0, *(float(np.quantile(image, 1 - _TAIL)) for image in row.images))
     step = (high - low) / _BINS
     # Half a bin on either side, so that 0 and 1 are inside a bin.
     edges = np.linspace(low - step / 2, high + step / 2, _BINS + 2)
     parts = []
-    for sigma, image in zip(sigmas, images, strict=True):
+    for sigma, image in zip(row.sigmas, row.images, strict=True):
         for name, channel in zip(_COLOURS[len(image)], image, strict=True):
             counts, _ = np.histogram(channel, edges)
             parts.append(
                 pd.DataFrame(
                     {
-                        "noise": sweep.noise,
-                        "reading": sweep.reading or "both",
+                        "noise": row.noise,
+                        "reading": row.reading,
                         "sigma": sigma,
                         "channel": name,
                         "from": edges[:-1],
@@ -121,16 +129,15 @@ def _draw_row(
     place: int,
     pitch: float,
     columns: int,
-    row: tuple[Sweep, tuple[str, ...], list[FloatArray]],
+    row: _Row,
     shares: pd.DataFrame,
 ) -> None:
-    sweep, sigmas, images = row
     across, down = figure.get_size_inches()
     width = (across - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
     top = down - place * pitch
-    figure.text(0.1 / across, (top - 0.08) / down, _name(sweep), va="top", fontsize=10)
-    clean = shares[shares["sigma"] == sigmas[0]]["share"].max()
-    for column, (sigma, image) in enumerate(zip(sigmas, images, strict=True)):
+    figure.text(0.1 / across, (top - 0.08) / down, row.name, va="top", fontsize=10)
+    clean = shares[shares["sigma"] == row.sigmas[0]]["share"].max()
+    for column, (sigma, image) in enumerate(zip(row.sigmas, row.images, strict=True)):
         left = _LEFT + column * (width + _GAP)
         size = min(_IMAGE, width)
         box = (left + (width - size) / 2, top - _TITLE - _IMAGE, size, _IMAGE)
@@ -192,24 +199,24 @@ def _draw_histogram(axes: Axes, shares: pd.DataFrame, most: float, channels: int
     axes.tick_params(labelsize=8)
 
 
-def _table(sweep: Sweep, sigmas: tuple[str, ...], images: list[FloatArray]) -> Table:
-    rows = [
+def _table(row: _Row) -> Table:
+    cells = [
         [
             name,
             sigma,
             *(f"{number:.3f}" for number in (channel.mean(), channel.std(), channel.min(), channel.max())),
             percent(float(((channel < 0) | (channel > 1)).mean())),
         ]
-        for sigma, image in zip(sigmas, images, strict=True)
+        for sigma, image in zip(row.sigmas, row.images, strict=True)
         for name, channel in zip(_COLOURS[len(image)], image, strict=True)
     ]
     columns = ["channel", "sigma", "mean", "deviation", "minimum", "maximum", "outside [0, 1]"]
-    return Table(f"Values of the image under {_name(sweep)}", columns, rows, heads=2)
+    return Table(f"Values of the image under {row.name}", columns, cells, heads=2)
 
 
-def _in_words(rows: list[tuple[Sweep, tuple[str, ...], list[FloatArray]]]) -> str:
+def _in_words(rows: list[_Row]) -> str:
     return " ".join(
-        f"Under {_name(sweep)} the values' deviation goes from {images[0].std():.2f} at sigma {sigmas[0]} to "
-        f"{images[-1].std():.2f} at sigma {sigmas[-1]}."
-        for sweep, sigmas, images in rows
+        f"Under {row.name} the values' deviation goes from {row.images[0].std():.2f} at sigma "
+        f"{row.sigmas[0]} to {row.images[-1].std():.2f} at sigma {row.sigmas[-1]}."
+        for row in rows
     )

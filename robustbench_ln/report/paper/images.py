@@ -18,7 +18,7 @@ from robustbench_ln.report.formats import sigma_text, visible
 from robustbench_ln.report.lines import by_sigma
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import as_tile, find_images, noisy_images
-from robustbench_ln.report.paper.points import home_label, interval_sentence, one_each, points_of
+from robustbench_ln.report.paper.points import home_label, interval_sentence, of_one_data_set, points_of
 
 _IMAGES, _COLUMNS, _PIXELS = 4, 5, 112
 _RIGHT, _WRONG = ("\u2713", "#175c39"), ("\u2717", "#9c1f16")
@@ -64,7 +64,7 @@ def _guesses(entry: Evidence, pair: tuple[str, str], data: DataSet, room: Room) 
         Columns `norm`, `seed`, `sigma`, `index`, `true`, `predicted` and `right`, classes as positions; of
         each norm the network with the lowest training seed, in its home mode.
     """
-    cells = one_each(entry.cells)
+    cells = of_one_data_set(entry.cells)
     cells = cells[(cells["noise_text"] == pair[0]) & (cells["reading"] == pair[1])]
     cells = cells.assign(label=home_label(cells)).dropna(subset="label")
     cells = cells.sort_values(["train_seed"], kind="stable").drop_duplicates(["label", "sigma"])

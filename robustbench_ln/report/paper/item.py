@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.benchmarks.read import Declared
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.verdicts import Verdict

@@ -29,10 +29,14 @@ def points_of(evidence: Evidence) -> pd.DataFrame:
         The columns of `COLUMNS`. `accuracy` is the mean over `networks` trained with different seeds; `low`
         and `high` are its 95 % interval: Student's t over the seeds, clipped to [0, 1], or Wilson's of the
         one network. `norm_label` names the norm with K; `mode_label` the mode with its sets where they are
-        small; `home` is whether the norm is used as it is meant to be.
+        small; `home` is whether the norm is used as it is meant to be. All points of a line are of the same
+        networks, see `same_networks`.
     """
     rows = []
-    for key, own in one_each(evidence.cells).groupby([*_LINE, "sigma"], dropna=False, sort=False):
+    cells = of_one_data_set(evidence.cells)
+    lines = [same_networks(own) for _, own in cells.groupby(_LINE, dropna=False, sort=False)]
+    cells = pd.concat(lines) if lines else cells
+    for key, own in cells.groupby([*_LINE, "sigma"], dropna=False, sort=False):
         line = dict(zip([*_LINE, "sigma"], key, strict=True))
         small = bool(line["small_sets"])
         mode = f"{line['mode']}, sets of {own['batch_size'].iloc[0]}" if small else str(line["mode"])
@@ -68,15 +72,27 @@ def points_of(evidence: Evidence) -> pd.DataFrame:
     return ordered[COLUMNS]
 
 
-def one_each(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return one cell for each training seed, line and sigma: that of most images, then the first seeds."""
-    first = cells.sort_values(
-        ["images", "noise_seed", "order_seed", "model", "cell"],
-        ascending=[False, True, True, True, True],
-        kind="stable",
-    )
-    kept = first.drop_duplicates([*_LINE, "train_seed", "sigma"])
-    return kept.sort_index()
+def of_one_data_set(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells on the test images that most of them are on.
+
+    A figure is of one data set, as of CIFAR-10's own images or of JPEG files; verdicts are given on each.
+    """
+    if cells.empty:
+        return cells
+    return cells[cells["checksum"] == cells["checksum"].value_counts(sort=True).index[0]]
+
+
+def same_networks(line: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of a line at the sigmas that all of its networks were measured at.
+
+    Means over other networks from one sigma to the next would show the networks' difference as a jump of the
+    curve. A network that leaves fewer than three sigmas, as while it is being measured, is left out instead.
+    """
+    sigmas = line.groupby("train_seed")["sigma"].agg(set).to_dict()
+    enough = min(3, max(map(len, sigmas.values())))
+    while len(shared := set.intersection(*sigmas.values())) < enough:
+        del sigmas[min(sigmas, key=lambda seed: (len(sigmas[seed]), -seed))]
+    return line[line["sigma"].isin(shared) & line["train_seed"].isin(list(sigmas))]
 
 
 def home_label(cells: pd.DataFrame) -> pd.Series:

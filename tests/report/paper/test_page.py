@@ -35,6 +35,12 @@ def verdicts(outcomes):
     return judge
 
 
+def test_items_stand_in_the_order_of_the_file(lab, write):
+    lab.cells(lab.network(), (9, 5, 1))
+    items = [row["item"] for row in write(("scales", "table1", "curves")).table("Items of the paper")]
+    assert items == ["Fig 7", "Table 1", "Fig 6"]
+
+
 def test_the_overview_counts_networks_cells_and_claims(lab, write, monkeypatch):
     monkeypatch.setattr("robustbench_ln.experiments.verdicts.judge", verdicts(["holds", "does not hold"]))
     lab.cells(lab.network(), (9, 5, 1))

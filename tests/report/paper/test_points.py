@@ -1,11 +1,12 @@
 """Points of curves: means over seeds with their interval, and one cell for each network."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from robustbench_ln.metrics import wilson_interval
-from robustbench_ln.report.paper.points import interval_sentence, points_of
+from robustbench_ln.report.paper.points import interval_sentence, points_of, same_networks
 
 
 def points(lab, name="curves"):
@@ -71,3 +72,31 @@ def test_intervals_of_means_stay_in_the_unit_range(lab):
     (row,) = points(lab).itertuples()
     assert row.high == 1.0
     assert row.low == pytest.approx(max(0.95 - stats.t.ppf(0.975, 1) * 0.05, 0), abs=1e-9)
+
+
+FIVE = (0.0, 0.5, 1.0, 1.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("second", "shown", "seeds"),
+    [
+        (FIVE, FIVE, {0, 1}),
+        ((0.0, 1.0, 2.0), (0.0, 1.0, 2.0), {0, 1}),
+        ((0.0, 0.5, 3.0), FIVE, {0}),
+        ((0.0,), FIVE, {0}),
+    ],
+)
+def test_all_points_of_a_line_are_of_the_same_networks(second, shown, seeds):
+    line = pd.DataFrame({"train_seed": [0] * 5 + [1] * len(second), "sigma": [*FIVE, *second]})
+    kept = same_networks(line)
+    assert {tuple(sorted(own)) for _, own in kept.groupby("train_seed")["sigma"]} == {shown}
+    assert set(kept["train_seed"]) == seeds
+
+
+def test_a_network_that_is_being_measured_joins_its_line_with_its_third_sigma(lab):
+    lab.cells(lab.network(), (9, 7, 3))
+    second = lab.network(seed=1)
+    lab.cells(second, (8, 7), sigmas=("0", "1"))
+    assert points(lab)["networks"].tolist() == [1, 1, 1]
+    lab.cells(second, (1,), sigmas=("2",))
+    assert points(lab)["networks"].tolist() == [2, 2, 2]

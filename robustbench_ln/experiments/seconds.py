@@ -1,0 +1,57 @@
+"""Seconds of an epoch: what trainings of one norm took, on each machine apart."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from robustbench_ln.experiments.checks import UndecidedError, records_of
+from robustbench_ln.store.results import Results
+from robustbench_ln.store.store import StoredModel
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training ran on; seconds compare on the same one only.
+
+    Attributes:
+        host: the machine's name.
+        device: "cpu", or the GPU's model.
+        threads: of torch.
+    """
+
+    host: str
+    device: str
+    threads: int
+
+    @property
+    def text(self) -> str:
+        """Device and threads; hosts are told apart but not named."""
+        return f"{self.device}, {self.threads} threads"
+
+
+def by_machine(models: Sequence[StoredModel]) -> dict[Machine, list[StoredModel]]:
+    """Return networks by what they were trained on."""
+    found: dict[Machine, list[StoredModel]] = defaultdict(list)
+    for model in models:
+        how = model.card["how"]
+        machine = Machine(how.get("host") or "", how.get("device") or "cpu", how.get("threads") or 0)
+        found[machine].append(model)
+    return dict(found)
+
+
+def epoch_seconds(results: Results, models: Sequence[StoredModel]) -> float:
+    """Return the median seconds over all epochs after the first, which is slower, without preparing batches.
+
+    Raises:
+        UndecidedError: a history is not there or cannot be read, or a training had one epoch.
+    """
+    histories = [records_of(results, model, "history") for model in models]
+    warm = [history[history["epoch"] > 1] for history in histories]
+    if any(history.empty for history in warm):
+        raise UndecidedError("a training of one epoch has no epoch after the first, which is slower")
+    rows = pd.concat(warm)
+    return float((rows["seconds"] - rows["loading_seconds"]).median())
