@@ -58,9 +58,25 @@ def run_record(arguments: Sequence[str], request: Mapping[str, Any]) -> dict[str
     return {"command": command_line(arguments), "started": now(), "request": request, **environment()}
 
 
+#: Options that say where things lie on a machine, not what is computed.
+_PLACES = ("--results", "--data-dir")
+
+
 def command_line(arguments: Sequence[str]) -> str:
-    """Return the command as typed, the user's home written `~`."""
-    return without_home(shlex.join(["lnbench", *arguments]))
+    """Return the command as typed, without where results and data lie, the user's home written `~`.
+
+    >>> command_line(["train", "--results", "/mnt/x", "--seed", "1", "--data-dir=/y"])
+    'lnbench train --seed 1'
+    """
+    kept = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, _ = argument.partition("=")
+        if name not in _PLACES:
+            kept.append(argument)
+        elif not equals:
+            next(rest, None)
+    return without_home(shlex.join(["lnbench", *kept]))
 
 
 def without_home(text: str) -> str:

@@ -29,6 +29,19 @@ def test_a_command_is_recorded_as_it_can_be_typed():
     assert command_line(["corrupt-eval", "--model", "mnist*"]) == "lnbench corrupt-eval --model 'mnist*'"
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["--results", "/mnt/x"],
+        ["--results=/mnt/x"],
+        ["--data-dir", "/y", "--results", "/mnt/x"],
+        ["--results"],
+    ],
+)
+def test_where_results_and_data_lie_is_left_out_of_a_command(places):
+    assert command_line(["run", "fig7", *places]) == "lnbench run fig7"
+
+
 def test_the_environment_names_versions_and_hardware_but_no_machine():
     import platform
 

@@ -11,7 +11,7 @@ DEFAULT_POINTS = 9
 MAX_POINTS = 1_000
 #: What Decimal reads without underscores and without digits of other scripts.
 _NUMBER = re.compile(
-    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|nan|infinity)", re.IGNORECASE
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|s?nan|infinity)", re.IGNORECASE
 )
 _EXAMPLES = "Write START:STOP (nine points), START:STOP:STEP, or a comma list: 0:4, 0:1:0.05, 0,0.5,2."
 

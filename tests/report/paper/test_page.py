@@ -26,9 +26,9 @@ def verdicts(outcomes):
     """Return a judge that gives the claims of every item outcomes in turn."""
 
     def judge(experiment, evidence):
-        check = Check("net", "paper", "toy", "agn", "text", False, "12.34 % & less", (), "")
+        check = Check("net", "paper", "toy", "agn", "text", False, "12.34 % & less", (), "since <that>")
         return [
-            Verdict(claim, outcome, (check,), "since <that>")
+            Verdict(claim, outcome, (check,), "net: since <that>")
             for claim, outcome in zip(experiment.claims, outcomes, strict=False)
         ]
 
@@ -58,10 +58,9 @@ def test_claims_stand_with_verdict_mark_and_reason(lab, write, monkeypatch):
     )
     lab.cells(lab.network(), (9, 5, 1))
     first, second = write().table("What the paper says of Fig 7")
-    assert first["claim"] == "batchnorm has 44.67 % <here>"
+    assert first["claim"] == "batchnorm has 44.67 % <here> Fig 7"
     assert first["verdict"] == "\u2717 does not hold"
-    assert first["measured"] == "\u2717 12.34 % & lessnet, agn (the paper's text)"
-    assert first["reason"] == "since <that>"
+    assert first["measured"] == "net, agn (the paper's text) \u2717 12.34 % & less since <that>"
     assert second["verdict"] == "\u25d0 holds in part"
 
 
