@@ -108,7 +108,7 @@ def test_two_halves_in_another_order_give_the_same_bytes(swept, fresh, lnbench):
 
 def test_a_killed_sweep_goes_on_to_the_same_bytes(swept, fresh, environment, lnbench):
     process = start(environment, fresh, *SWEEP, "--workers", "1")
-    wait_for(process, "-agn-0:")
+    wait_for(process, ", agn 0:")
     process.kill()
     process.communicate()
     kept = cell_bytes(fresh)
@@ -121,7 +121,7 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(swept, fresh, environment, lnb
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_sweep_says_how_to_go_on(signum, code, fresh, environment):
     process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4", "--workers", "2")
-    wait_for(process, "-agn-0:")
+    wait_for(process, ", agn 0:")
     process.send_signal(signum)
     _, said = process.communicate(timeout=30)
     assert process.returncode == code, said
@@ -131,7 +131,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(signum, code, fresh, environment
 
 def test_workers_end_with_a_killed_parent(fresh, environment):
     process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4", "--workers", "2")
-    wait_for(process, "-agn-")
+    wait_for(process, ", agn ")
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 20
