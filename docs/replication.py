@@ -116,7 +116,8 @@ class Replication:
             row = [
                 experiment.paper,
                 f"`{name}`",
-                "; ".join(measured) or "not run here",
+                "; ".join(measured)
+                or ("images alone" if experiment.figure == "histograms" else "not run here"),
                 counted or "no claim",
             ]
             rows.append(row)

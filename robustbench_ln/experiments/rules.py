@@ -238,7 +238,7 @@ def _images(points: Sequence[Point]) -> str:
 def _clearly(decision: Decision) -> str:
     if decision.clear is None:
         return ""
-    return "; beyond the interval" if decision.clear else "; within the interval, so chance may decide"
+    return "; all of the interval agrees" if decision.clear else "; within the interval, so chance may decide"
 
 
 def _unmeasured(sigmas: Sequence[float]) -> str:
