@@ -13,6 +13,7 @@ from robustbench_ln.norms.registry import find_norm, parse_norm, resolve_options
 from robustbench_ln.report.paper.forms import draw_item
 from robustbench_ln.report.paper.item import Item, Room
 from robustbench_ln.store.frame import read_rows
+from robustbench_ln.store.logs import HISTORY
 
 DECLARED = """
 grids: {few: "0,1,2"}
@@ -182,7 +183,8 @@ class Lab:
         if scales is not None:
             scales.to_csv(folder / "scales.csv", index=False)
         if seconds is not None:
-            history = pd.DataFrame({"epoch": range(1, len(seconds) + 1), "seconds": seconds})
+            columns = dict.fromkeys(HISTORY, 0.0) | {"epoch": range(1, len(seconds) + 1), "seconds": seconds}
+            history = pd.DataFrame(columns)
             history.to_csv(folder / "history.csv", index=False)
         return model
 

@@ -137,7 +137,7 @@ def test_a_history_without_its_columns_is_told(lab):
     model = lab.network(seed=1)
     (lab.store.root / "models" / model / "history.csv").write_text("epoch\n1\n")
     drawn = lab.draw("table2")
-    assert any("no column seconds" in remark for remark in drawn.remarks)
+    assert any("no column learning_rate" in remark for remark in drawn.remarks)
     assert drawn.sheets
 
 
