@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,12 +18,10 @@ from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.sweep.targets import choose_models, pair_with_data, without_data
+from robustbench_ln.threads import default_workers
 
 from . import options
 from .console import SOME_FAILED, print_json, progress_bar, say
-
-if TYPE_CHECKING:
-    pass
 
 
 def corrupt_eval(
@@ -85,10 +82,8 @@ def corrupt_eval(
             show_default="each model's training batch",
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of torch in each process.")] = 1,
+    workers: options.Workers = None,
+    threads: options.WorkerThreads = 1,
     device: options.Device = "auto",
     results: options.Results = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
@@ -172,7 +167,7 @@ def corrupt_eval(
             store,
             todo,
             run_id=run_id,
-            workers=workers or max(len(os.sched_getaffinity(0)) // threads, 1),
+            workers=workers or default_workers(threads),
             threads=threads,
             device=device,
             on_pass=show,

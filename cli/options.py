@@ -72,6 +72,12 @@ Device = Annotated[
         help="Where to compute: cpu, cuda, or auto for a GPU where there is one.",
     ),
 ]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
+]
+WorkerThreads = Annotated[
+    int, typer.Option("--threads", min=1, metavar="N", help="Threads of torch in each process.")
+]
 Preset = Annotated[
     str,
     typer.Option(

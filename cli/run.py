@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +18,7 @@ from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.build import write_paper_page
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
+from robustbench_ln.threads import default_workers
 from robustbench_ln.training.recipe import Recipe
 
 from . import options
@@ -68,10 +69,8 @@ def run(
             show_default="none",
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of torch in each process.")] = 1,
+    workers: options.Workers = None,
+    threads: options.WorkerThreads = 1,
     device: options.Device = "auto",
     results: options.Results = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
@@ -95,10 +94,9 @@ def run(
         parse_sources(data),
     )
     store = writable_store(results)
-    note = lambda text: say(text, quiet=quiet or json)  # noqa: E731
-    work = plan_work(declared, asked, data_dir, note)
+    work = plan_work(declared, asked, data_dir, partial(say, quiet=quiet or json))
     todo = look_through(work.networks, store)
-    resources = Resources(workers or max(len(os.sched_getaffinity(0)) // threads, 1), threads, device, budget)
+    resources = Resources(workers or default_workers(threads), threads, device, budget)
     trainings, cells = sum(one.training for one in todo), sum(one.cells for one in todo)
     for name, error in work.obstacles.items():
         print_error(f"Benchmark '{name}' cannot be run. {error.message}", error.hint, as_json=json)

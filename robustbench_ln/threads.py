@@ -1,9 +1,15 @@
-"""The number of torch's threads, set for a while and given back."""
+"""Processes and threads: how many fit this machine, and torch's number set for a while."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def default_workers(threads: int) -> int:
+    """Return how many processes of so many threads the cores of this process hold, at least one."""
+    return max(len(os.sched_getaffinity(0)) // threads, 1)
 
 
 @contextmanager

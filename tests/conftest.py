@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # One thread, set before torch is first imported: on a busy machine two threads wait 25 ms for each other at
@@ -12,3 +13,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # the first example of a test may import torch.
 settings.register_profile("lnbench", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("lnbench")
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST from the folder that LNBENCH_DATA names; nothing is downloaded."""
+    from robustbench_ln.data.decoded import default_data_dir
+    from robustbench_ln.data.open import open_data
+
+    # A download that failed leaves the folder behind, but no file.
+    if not any((default_data_dir() / "MNIST" / "raw").glob("train-images*")):
+        pytest.skip(f"MNIST is not in '{default_data_dir()}'; LNBENCH_DATA names another folder")
+    return open_data("mnist", default_data_dir())

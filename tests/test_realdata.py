@@ -10,8 +10,6 @@ import pytest
 
 from robustbench_ln import evaluate, load_results
 from robustbench_ln.benchmarks.read import find_config, load_declared
-from robustbench_ln.data.decoded import default_data_dir
-from robustbench_ln.data.open import open_data
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.store import Store
@@ -20,13 +18,6 @@ from robustbench_ln.training.recipe import plan_recipes
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(1200)]
 REPLICATION = Path(__file__).parent.parent / "results" / "replication.npz"
-
-
-@pytest.fixture(scope="module")
-def mnist():
-    if not (default_data_dir() / "MNIST" / "raw").is_dir():
-        pytest.skip(f"MNIST is not in '{default_data_dir()}'; LNBENCH_DATA names another folder")
-    return open_data("mnist", default_data_dir())
 
 
 def test_mnist_is_the_canonical_release(mnist):

@@ -9,8 +9,6 @@ import pytest
 
 from robustbench_ln import evaluate, load_results
 from robustbench_ln.benchmarks.read import load_declared
-from robustbench_ln.data.decoded import default_data_dir
-from robustbench_ln.data.open import open_data
 from robustbench_ln.experiments.evidence import gather_evidence
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.open import open_store
@@ -50,10 +48,7 @@ def test_clean_accuracy_is_that_of_the_cards(fig7):
 
 @pytest.mark.replication
 @pytest.mark.timeout(3600)
-def test_a_network_trained_again_lies_in_the_spread_of_the_committed_ones(fig7, tmp_path):
-    if not (default_data_dir() / "MNIST" / "raw").is_dir():
-        pytest.skip(f"MNIST is not in '{default_data_dir()}'; LNBENCH_DATA names another folder")
-    mnist = open_data("mnist", default_data_dir())
+def test_a_network_trained_again_lies_in_the_spread_of_the_committed_ones(fig7, mnist, tmp_path):
     (recipe,) = plan_recipes("mnist", fig7.settings, mnist, norms=[("batchnorm", {})], seeds=(0,))
     model = train(recipe, mnist, Store(tmp_path), run_id="check")
     test = mnist.arrays("test")

@@ -11,11 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize
 
-from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import t_interval
-from robustbench_ln.store.logs import read_log
-from robustbench_ln.store.results import Log, Results
-from robustbench_ln.store.store import StoredModel
 
 Floats = npt.NDArray[np.float64]
 #: Rounding of decimal numbers must not decide a claim: 0.9562 - 0.0020 is not quite 0.9542.
@@ -204,18 +200,3 @@ def exponential_residual(sigma: npt.ArrayLike, share: npt.ArrayLike) -> float:
 
 def _root_mean_square(values: Floats) -> float:
     return float(np.sqrt(np.mean(values**2)))
-
-
-def records_of(results: Results, model: StoredModel, name: Log) -> pd.DataFrame:
-    """Return what a training wrote down epoch by epoch.
-
-    Raises:
-        UndecidedError: it is not there, or cannot be read.
-    """
-    try:
-        log = read_log(results, model.id, name)
-    except LnbenchError as error:
-        raise UndecidedError(str(error).rstrip(".")) from error
-    if log is None:
-        raise UndecidedError(f"{name}.csv of {model.id} is not there")
-    return log

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from robustbench_ln.experiments.checks import UndecidedError, records_of
+from robustbench_ln.experiments.checks import UndecidedError
+from robustbench_ln.experiments.records import records_of
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.store import StoredModel
 

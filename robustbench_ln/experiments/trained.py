@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from robustbench_ln.benchmarks.claims import Parameters, Spread, TrainingTime
-from robustbench_ln.experiments.checks import Check, UndecidedError, records_of
+from robustbench_ln.experiments.checks import Check, UndecidedError
 from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind, shortening
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
+from robustbench_ln.experiments.records import records_of
 from robustbench_ln.experiments.seconds import by_machine, epoch_seconds
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.norms.registry import parse_norm, resolve_options

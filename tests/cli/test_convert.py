@@ -108,8 +108,15 @@ def test_a_stored_network_converts_and_is_measured_on_its_own_data(lnbench, trai
     import shutil
 
     shutil.copytree(trained / "results", tmp_path / "results")
-    done = lnbench("convert", "digits-batchnorm-*", "--norm", "localnorm:groups=5", cwd=tmp_path)
+    command = ("convert", "digits-batchnorm-s0*", "--norm", "localnorm:groups=5")
+    done = lnbench(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    # As after merging a packed file, which leaves weights out: the same command brings them again.
+    (weights,) = (tmp_path / "results/models").glob("digits-batchnorm-localnorm*/weights.safetensors")
+    content = weights.read_bytes()
+    weights.unlink()
+    assert "stored: digits-batchnorm-localnorm" in lnbench(*command, cwd=tmp_path).stderr
+    assert weights.read_bytes() == content
     measured = lnbench("corrupt-eval", "--model", "digits-batchnorm-localnorm*", "--sigma", "0", cwd=tmp_path)
     assert measured.returncode == 0, measured.stderr
     assert "4 cells from 1 models" in measured.stderr

@@ -10,13 +10,13 @@ from robustbench_ln.norms.registry import find_norm, parse_norm
 from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number, percent, percent_range
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, unmeasured
-from robustbench_ln.report.paper.points import interval_sentence, points_of
+from robustbench_ln.report.paper.points import interval_sentence, line_points
 
 
 def draw_accuracies(item: Item, room: Room) -> Drawn:
     """Make the table of an item whose form is "accuracies"."""
     drawn = Drawn(remarks=unmeasured(item))
-    points = pd.concat([points_of(entry) for entry in item.evidence], ignore_index=True)
+    points = pd.concat([line_points(entry) for entry in item.evidence], ignore_index=True)
     clean = points[points["home"] & (points["sigma"] == 0)].drop_duplicates(["benchmark", "norm_label"])
     if clean.empty:
         return drawn

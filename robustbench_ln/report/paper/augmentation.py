@@ -11,7 +11,7 @@ from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
 from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma_meaning
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import make_panels, room_for
-from robustbench_ln.report.paper.points import interval_sentence, points_of
+from robustbench_ln.report.paper.points import interval_sentence, line_points
 
 #: Of norms other than BatchNorm.
 _OTHER = "#c2410c"
@@ -45,7 +45,7 @@ def draw_augmentation(item: Item, room: Room) -> Drawn:
 def _with_share(entry: Evidence) -> pd.DataFrame:
     noisy = entry.settings.train.noisy
     share = noisy.share if noisy else 0.0
-    points = points_of(entry)
+    points = line_points(entry)
     copies = f"{100 * share:g} % noisy copies" if share else "no copies"
     return points.assign(share=share, line=[f"{label}, {copies}" for label in points["norm_label"]])
 

@@ -23,7 +23,7 @@ from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import Panels, make_panels, room_for
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, find_images
-from robustbench_ln.report.paper.points import interval_sentence, points_of
+from robustbench_ln.report.paper.points import interval_sentence, line_points
 from robustbench_ln.report.paper.strip import STRIP, draw_strip, widen_axis
 
 #: Lines of more points carry markers at some of them.
@@ -68,7 +68,7 @@ def draw_curves(item: Item, room: Room) -> Drawn:
     test-time mode. Of one norm the modes are what the paper shows.
     """
     drawn = Drawn(remarks=unmeasured(item))
-    tables = [(entry, points_of(entry)) for entry in item.evidence]
+    tables = [(entry, line_points(entry)) for entry in item.evidence]
     norms = {norm for _, points in tables for norm in points["norm"]}
     one_norm = item.experiment.norms is not None and len(norms) == 1
     label = "mode_label" if one_norm else "norm_label"

@@ -18,7 +18,7 @@ from robustbench_ln.report.inputs import spread_sigmas
 from robustbench_ln.report.lines import accuracy_axis, draw_chance
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import make_panels
-from robustbench_ln.report.paper.points import interval_sentence, points_of
+from robustbench_ln.report.paper.points import interval_sentence, line_points
 
 _MOST_BARS = 5
 
@@ -27,7 +27,7 @@ def draw_groups(item: Item, room: Room) -> Drawn:
     """Draw an item whose form is "groups": bars by number of groups, a colour a sigma, a panel a noise."""
     drawn = Drawn(remarks=unmeasured(item))
     for entry in item.evidence:
-        points = points_of(entry)
+        points = line_points(entry)
         home = points[points["home"] & points["groups"].notna()]
         if len(home):
             drawn.exhibits.append(_figure(item, entry, home))

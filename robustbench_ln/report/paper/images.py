@@ -18,7 +18,7 @@ from robustbench_ln.report.formats import sigma_text, visible
 from robustbench_ln.report.lines import by_sigma
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import as_tile, find_images, noisy_images
-from robustbench_ln.report.paper.points import home_label, interval_sentence, of_one_data_set, points_of
+from robustbench_ln.report.paper.points import home_label, interval_sentence, line_points, of_one_data_set
 
 _IMAGES, _COLUMNS, _PIXELS = 4, 5, 112
 _RIGHT, _WRONG = ("\u2713", "#175c39"), ("\u2717", "#9c1f16")
@@ -30,7 +30,7 @@ def draw_images(item: Item, room: Room) -> Drawn:
     """Draw an item whose form is "images": a few test images, and what each norm in its home mode says."""
     drawn = Drawn(remarks=unmeasured(item))
     for entry in item.evidence:
-        points = points_of(entry)
+        points = line_points(entry)
         if points.empty:
             continue
         data = find_images(entry, room)

@@ -22,7 +22,7 @@ COLUMNS = [
 _NUMBERS = ("sigma", "accuracy", "low", "high")
 
 
-def points_of(evidence: Evidence) -> pd.DataFrame:
+def line_points(evidence: Evidence) -> pd.DataFrame:
     """Return a row for each point of each line, in the order of sweeps, norms, modes and sigmas.
 
     Returns:

@@ -6,12 +6,12 @@ import pytest
 from scipy import stats
 
 from robustbench_ln.metrics import wilson_interval
-from robustbench_ln.report.paper.points import interval_sentence, points_of, same_networks
+from robustbench_ln.report.paper.points import interval_sentence, line_points, same_networks
 
 
 def points(lab, name="curves"):
     (entry,) = lab.item(name).evidence
-    return points_of(entry)
+    return line_points(entry)
 
 
 def test_seeds_are_averaged_with_student_s_interval(lab):
