@@ -94,8 +94,9 @@ def run_passes(
             tell(_run_pass(store.root, one, run_id, threads, device))
         return outcomes
     with _pool(min(workers, len(passes))) as pool:
-        futures = [pool.submit(_run_pass, store.root, one, run_id, threads, device) for one in passes]
         try:
+            # A worker may die before all passes are handed out, too.
+            futures = [pool.submit(_run_pass, store.root, one, run_id, threads, device) for one in passes]
             for future in as_completed(futures):
                 tell(future.result())
         except BrokenProcessPool as error:
