@@ -16,8 +16,8 @@ import numpy as np
 from robustbench_ln import load_results
 from robustbench_ln.identity import content_hash
 from robustbench_ln.store.factored import smallest
-from robustbench_ln.store.packed import packed_bytes
-from robustbench_ln.store.store import SCHEMA_VERSION, Counts
+from robustbench_ln.store.pack import packed_bytes
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts
 
 MODES = ("batch", "single", "single-voting", "voting")
 NOISES = ("agn", "agn-uniform-additive", "apn", "mbn")

@@ -19,7 +19,7 @@ from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.norms.convert import norm_of
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.norms.sets import laid_out
-from robustbench_ln.store.store import Counts
+from robustbench_ln.store.stored import Counts
 
 IntArray = npt.NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from robustbench_ln.experiments.needs import fits
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.noise import parse_sigmas
 from robustbench_ln.norms.registry import find_norm, parse_norm
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 #: Its sigma 0 is no clean image.
 _NEVER_CLEAN = "agn-background"

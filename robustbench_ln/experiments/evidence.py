@@ -18,7 +18,7 @@ from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_no
 from robustbench_ln.identity import recipe_id
 from robustbench_ln.norms.registry import resolve_options
 from robustbench_ln.store.results import Results
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.checks import UndecidedError
 from robustbench_ln.store.logs import read_log
 from robustbench_ln.store.results import Log, Results
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 def records_of(results: Results, model: StoredModel, name: Log) -> pd.DataFrame:

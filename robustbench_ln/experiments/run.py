@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.work import NetworkWork
-from robustbench_ln.store.store import Store, StoredModel
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, missing
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.training.recipe import Recipe

@@ -11,7 +11,7 @@ import pandas as pd
 from robustbench_ln.experiments.checks import UndecidedError
 from robustbench_ln.experiments.records import records_of
 from robustbench_ln.store.results import Results
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from robustbench_ln.experiments.seconds import by_machine, epoch_seconds
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.norms.registry import parse_norm, resolve_options
 from robustbench_ln.store.results import Results
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 #: (C, H, W) and classes of the data sets whose networks can be built where none was trained.
 _INPUTS = {"digits": ((1, 28, 28), 10), "mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}

@@ -18,7 +18,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.asked import Asked
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
 from robustbench_ln.modes import modes_for
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, SweepSettings, plan_cells
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 

@@ -18,7 +18,8 @@ from robustbench_ln.models.parameters import count_parameters
 from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.results import Log
-from robustbench_ln.store.store import SCHEMA_VERSION, Store, StoredModel, write_card
+from robustbench_ln.store.store import Store, write_card
+from robustbench_ln.store.stored import SCHEMA_VERSION, StoredModel
 
 
 @dataclass(frozen=True)

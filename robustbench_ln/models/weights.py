@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.state_files import load_state
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 def weights_hash(state: dict[str, Tensor]) -> str:

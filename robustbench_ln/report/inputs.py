@@ -26,7 +26,7 @@ from robustbench_ln.report.labels import (
 )
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 _DATA = ["data", "limit", "checksum"]
 _NOISE = ["noise", "clip", "rescale", "space"]

@@ -12,7 +12,8 @@ from typing import Any
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.pack import checked_cell
 from robustbench_ln.store.results import LOGS, Results
-from robustbench_ln.store.store import Store, StoredModel, write_card
+from robustbench_ln.store.store import Store, write_card
+from robustbench_ln.store.stored import StoredModel
 
 
 @dataclass

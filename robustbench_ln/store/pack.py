@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
-from robustbench_ln.store.factored import smallest
-from robustbench_ln.store.packed import PackedStore, packed_bytes
+from robustbench_ln.store.factored import factor, smallest
+from robustbench_ln.store.packed import FORMAT, PackedStore
 from robustbench_ln.store.results import LOGS, Results, choose_names
-from robustbench_ln.store.store import Counts
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,44 @@ def pack(source: Results, out: Path | None = None, patterns: Sequence[str] = ())
     return Packed(path, len(cells), len(models), len(content), problems)
 
 
+def packed_bytes(
+    cells: Mapping[str, tuple[Mapping[str, Any], npt.NDArray[np.integer[Any]], Mapping[str, Any]]],
+    documents: Mapping[str, Any],
+) -> bytes:
+    """Return the content of a packed file; the same results give the same bytes.
+
+    Args:
+        cells: by name, the record, the confusion counts (classes, classes) and how it was measured.
+        documents: `models` (by name `card`, and the text of each of `LOGS` or None), `runs` and `failures`.
+    """
+    names = sorted(cells)
+    records, confusions, hows = [
+        list(column) for column in zip(*(cells[name] for name in names), strict=True)
+    ]
+    identities = factor([record["identity"] for record in records])
+    # All of a record but its identity and what follows from the counts.
+    rests = factor(
+        [{key: record[key] for key in record if key not in ("identity", "counts")} for record in records]
+    )
+    ways = factor(hows)
+    members = {
+        "header": _text({"format": FORMAT, "schema": SCHEMA_VERSION}),
+        "cells": _text(names),
+        "identities": _text(identities.values),
+        "identity_codes": identities.codes,
+        "records": _text(rests.values),
+        "record_codes": rests.codes,
+        "hows": _text(ways.values),
+        "how_codes": ways.codes,
+        "documents": _text(documents),
+        "classes": smallest(np.array([len(confusion) for confusion in confusions])),
+    }
+    for classes in sorted({len(confusion) for confusion in confusions}):
+        alike = [smallest(confusion) for confusion in confusions if len(confusion) == classes]
+        members[f"confusion_{classes}"] = np.stack(alike)
+    return _archive(members)
+
+
 def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]:
     """Return a cell's record and counts, which agree with each other and with its name.
 
@@ -136,3 +180,21 @@ def _model_id(record: Any) -> str:
     for key in ("identity", "model", "id"):
         record = record.get(key) if isinstance(record, dict) else None
     return record if isinstance(record, str) else ""
+
+
+def _text(value: Any) -> npt.NDArray[np.uint8]:
+    """Return a JSON value as the bytes of its text; ASCII, since names need not be valid UTF-8."""
+    return np.frombuffer(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii"), np.uint8)
+
+
+def _archive(members: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return an .npz archive whose bytes depend on its content alone: no time, no machine's marks."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, array in members.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.create_system = 3
+            archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=6)
+    return packed.getvalue()

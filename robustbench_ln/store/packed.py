@@ -6,10 +6,6 @@ ever executed.
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,51 +16,13 @@ import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import parse_json
-from robustbench_ln.store.factored import Factored, factor, smallest
+from robustbench_ln.store.factored import Factored
 from robustbench_ln.store.results import Log, Results
-from robustbench_ln.store.store import SCHEMA_VERSION, Counts, StoredModel
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel
 
 #: What the header calls the format.
 FORMAT = "lnbench results"
 _MENDING = "Pack the results again: lnbench results pack --results DIR --out FILE"
-
-
-def packed_bytes(
-    cells: Mapping[str, tuple[Mapping[str, Any], npt.NDArray[np.integer[Any]], Mapping[str, Any]]],
-    documents: Mapping[str, Any],
-) -> bytes:
-    """Return the content of a packed file; the same results give the same bytes.
-
-    Args:
-        cells: by name, the record, the confusion counts (classes, classes) and how it was measured.
-        documents: `models` (by name `card`, and the text of each of `LOGS` or None), `runs` and `failures`.
-    """
-    names = sorted(cells)
-    records, confusions, hows = [
-        list(column) for column in zip(*(cells[name] for name in names), strict=True)
-    ]
-    identities = factor([record["identity"] for record in records])
-    # All of a record but its identity and what follows from the counts.
-    rests = factor(
-        [{key: record[key] for key in record if key not in ("identity", "counts")} for record in records]
-    )
-    ways = factor(hows)
-    members = {
-        "header": _text({"format": FORMAT, "schema": SCHEMA_VERSION}),
-        "cells": _text(names),
-        "identities": _text(identities.values),
-        "identity_codes": identities.codes,
-        "records": _text(rests.values),
-        "record_codes": rests.codes,
-        "hows": _text(ways.values),
-        "how_codes": ways.codes,
-        "documents": _text(documents),
-        "classes": smallest(np.array([len(confusion) for confusion in confusions])),
-    }
-    for classes in sorted({len(confusion) for confusion in confusions}):
-        alike = [smallest(confusion) for confusion in confusions if len(confusion) == classes]
-        members[f"confusion_{classes}"] = np.stack(alike)
-    return _archive(members)
 
 
 class PackedStore(Results):
@@ -318,21 +276,3 @@ def read_only(path: Path) -> LnbenchError:
         f"'{path}' is a file: packed results are read-only.",
         f"Choose a folder with --results DIR; lnbench results merge DIR '{path}' copies the results into it.",
     )
-
-
-def _text(value: Any) -> npt.NDArray[np.uint8]:
-    """Return a JSON value as the bytes of its text; ASCII, since names need not be valid UTF-8."""
-    return np.frombuffer(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii"), np.uint8)
-
-
-def _archive(members: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return an .npz archive whose bytes depend on its content alone: no time, no machine's marks."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, array in members.items():
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            entry.create_system = 3
-            archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=6)
-    return packed.getvalue()

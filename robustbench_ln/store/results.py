@@ -14,7 +14,7 @@ import numpy.typing as npt
 from robustbench_ln.errors import LnbenchError
 
 if TYPE_CHECKING:
-    from robustbench_ln.store.store import Counts, StoredModel
+    from robustbench_ln.store.stored import Counts, StoredModel
 
 #: What is kept of a training beside its network: accuracies, and gamma and beta, epoch by epoch.
 Log = Literal["history", "scales"]

@@ -11,84 +11,17 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import canonical_json, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
 from robustbench_ln.store.results import Log, Results, choose_names
-
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What one cell measured: integers that add up over shards of a data set.
-
-    Attributes:
-        confusion: (classes, classes) int64, [true, predicted].
-        predictions: (images,) predicted class of each image in use, by ascending index; None for a cell
-            that comes from packed results, which leave them out.
-    """
-
-    confusion: npt.NDArray[np.int64]
-    predictions: npt.NDArray[np.int64] | None
-
-    def record(self) -> dict[str, Any]:
-        """Return the counts that `record.json` carries."""
-        return {
-            "images": int(self.confusion.sum()),
-            "correct": int(np.trace(self.confusion)),
-            "predicted": [int(count) for count in self.confusion.sum(0)],
-        }
-
-
-@dataclass(frozen=True)
-class StoredModel:
-    """A trained network in the store.
-
-    Attributes:
-        id: `<label>.<recipe>.<weights>`.
-        folder: its directory; None in packed results.
-        card: the content of model.json.
-        command: what trained it, where the network is packed and the command is known.
-    """
-
-    id: str
-    folder: Path | None
-    card: dict[str, Any]
-    command: str | None = None
-
-    @property
-    def run_id(self) -> str:
-        """The invocation that trained it; empty where the card does not name one."""
-        how = self.card.get("how")
-        return str(how.get("run_id", "")) if isinstance(how, dict) else ""
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether its weights are there, which packed results leave out."""
-        return self.folder is not None and self.weights.is_file()
-
-    @property
-    def weights(self) -> Path:
-        """The weights, in safetensors' format.
-
-        Raises:
-            LnbenchError: packed results leave them out.
-        """
-        if self.folder is None:
-            raise LnbenchError(
-                f"The weights of model '{self.id}' are not in the packed results, which leave them out.",
-                f"Train it again: {self.command or 'lnbench train'}",
-            )
-        return self.folder / "weights.safetensors"
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel
 
 
 class Store(Results):

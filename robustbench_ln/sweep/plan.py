@@ -17,7 +17,7 @@ from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json, content_ha
 from robustbench_ln.modes import Layout, Vote, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
 from robustbench_ln.norms.registry import find_norm
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 @dataclass(frozen=True)

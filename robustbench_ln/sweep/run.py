@@ -24,7 +24,8 @@ import numpy as np
 
 from robustbench_ln import provenance
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import Counts
 from robustbench_ln.sweep.plan import Cell, NoisyPass
 from robustbench_ln.threads import torch_threads
 

@@ -9,7 +9,8 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.open import open_data, takes_image_size
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.results import choose_names
-from robustbench_ln.store.store import Store, StoredModel
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import StoredModel
 
 
 def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:

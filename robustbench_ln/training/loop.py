@@ -29,7 +29,8 @@ from robustbench_ln.identity import random_key
 from robustbench_ln.models.card import draft_model, publish_draft
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.store.results import Log
-from robustbench_ln.store.store import Store, StoredModel
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.threads import torch_threads
 from robustbench_ln.training.images import TrainingImages
 from robustbench_ln.training.recipe import Recipe

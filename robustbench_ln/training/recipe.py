@@ -12,7 +12,7 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import PROTOCOL_VERSION, recipe_id, recipe_label
 from robustbench_ln.norms.registry import check_groups, find_norm
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 @dataclass(frozen=True)

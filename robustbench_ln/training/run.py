@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.store.store import Store, StoredModel
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.training.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from lnbench_cli import main as cli
 
 from robustbench_ln import load_results
 from robustbench_ln.identity import content_hash
-from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import Counts
 
 
 @pytest.fixture(autouse=True)

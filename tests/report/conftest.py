@@ -15,7 +15,8 @@ from robustbench_ln.data.dataset import Arrays, DataInfo, Decoded, write_decoded
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash
 from robustbench_ln.report.build import build_report
-from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import Counts
 
 
 class Maker:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from robustbench_ln.identity import content_hash
-from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import Counts
 
 
 class Writer:

@@ -13,9 +13,9 @@ from robustbench_ln import LnbenchError, load_results
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.open import open_store, writable_store
-from robustbench_ln.store.pack import pack
-from robustbench_ln.store.packed import PackedStore, packed_bytes
-from robustbench_ln.store.store import SCHEMA_VERSION, Counts
+from robustbench_ln.store.pack import pack, packed_bytes
+from robustbench_ln.store.packed import PackedStore
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from robustbench_ln import LnbenchError, load_results
-from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import Counts
 
 
 def identity(sigma: str = "0.5", mode: str = "batch") -> dict:
@@ -76,7 +77,8 @@ def test_the_first_writer_wins_and_nothing_is_replaced(tmp_path):
 WRITER = """
 import sys, numpy as np
 from pathlib import Path
-from robustbench_ln.store.store import Counts, Store
+from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import Counts
 root, writer = Path(sys.argv[1]), int(sys.argv[2])
 counts = Counts(np.eye(4, dtype=np.int64) * writer, np.arange(4))
 while not (root / "go").exists():

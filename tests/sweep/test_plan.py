@@ -11,7 +11,7 @@ import pytest
 from robustbench_ln import LnbenchError
 from robustbench_ln.data.dataset import DataInfo, DataSet, SplitInfo
 from robustbench_ln.noise import NoiseSpec
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 
 NORM_OPTIONS = {norm: {"groups": 5, "eps": 1e-5} for norm in ("localnorm", "ghostbatchnorm")}

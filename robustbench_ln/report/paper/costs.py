@@ -18,7 +18,7 @@ from robustbench_ln.report.formats import number
 from robustbench_ln.report.labels import norm_label
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet
 from robustbench_ln.store.results import Results
-from robustbench_ln.store.store import StoredModel
+from robustbench_ln.store.stored import StoredModel
 
 
 def draw_costs(item: Item, room: Room) -> Drawn:
