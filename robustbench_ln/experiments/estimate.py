@@ -15,7 +15,7 @@ _PIXELS, _STEPS = 16 * 32 * 32, 3
 def estimate_seconds(todo: Sequence[Todo], resources: Resources) -> float:
     """Return the seconds that trainings and cells will take; noise and reading data are left out."""
     speeds: dict[tuple[str, str, str], tuple[float, float]] = {}
-    total = 0.0
+    total = longest = 0.0
     for one in todo:
         recipe = one.work.recipe
         if not one.training and not one.passes:
@@ -26,15 +26,18 @@ def estimate_seconds(todo: Sequence[Todo], resources: Resources) -> float:
         per_trained, per_row = speeds[key]
         if one.training:
             images = recipe.data["limit"] or one.work.data.info.splits["train"].images
-            total += per_trained * images * recipe.train.epochs
+            training = per_trained * images * recipe.train.epochs
+            longest = max(longest, training)
+            total += training
         for one_pass in one.passes:
             tested = one_pass.settings.limit or one_pass.data.info.splits["test"].images
             total += per_row * tested * sum(cell.layout.copies for cell in one_pass.cells)
-    return total
+    # Workers share the work, but no training.
+    return max(total / resources.workers, longest)
 
 
 def _probe(recipe: Recipe, resources: Resources) -> tuple[float, float]:
-    """Return the seconds of a training image and of an evaluated row, by all workers together."""
+    """Return the seconds of a training image and of an evaluated row, in one worker."""
     import torch
     import torch.nn.functional as F
 
@@ -46,7 +49,7 @@ def _probe(recipe: Recipe, resources: Resources) -> tuple[float, float]:
     groups = int(recipe.norm_options.get("groups", 1))
     _, height, width = recipe.image_shape
     rows = -(-max(_PIXELS // (height * width), 1) // groups) * groups
-    with torch.random.fork_rng(devices=[]), torch_threads(resources.workers * resources.threads):
+    with torch.random.fork_rng(devices=[]), torch_threads(resources.threads):
         network = build_network(
             recipe.network,
             image_shape=recipe.image_shape,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.work import NetworkWork
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, missing
-from robustbench_ln.sweep.run import Outcome, run_passes
+from robustbench_ln.sweep.run import Outcome, pass_call
 from robustbench_ln.training.recipe import Recipe
+from robustbench_ln.workers import Call, Report, run_calls
 
 if TYPE_CHECKING:
     from robustbench_ln.training.state import Epoch
@@ -70,10 +74,11 @@ class Resources:
     """What a run may use.
 
     Attributes:
-        workers: processes that measure.
-        threads: of torch in each of them; training uses workers times threads.
+        workers: processes, each of which trains a network or measures a pass; on a GPU only one of them
+            trains at a time.
+        threads: of torch in each of them.
         device: see `robustbench_ln.devices.choose_device`.
-        minutes: stop after the first step that ends later than this; None for no limit.
+        minutes: begin no pass, training or epoch later than this; None for no limit.
     """
 
     workers: int = 1
@@ -101,7 +106,9 @@ def run_todo(
     on_epoch: Callable[[Recipe, Epoch], None] = lambda recipe, epoch: None,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Done:
-    """Train and measure network by network; a network that fails does not keep the others from being done.
+    """Train and measure; a network that fails does not keep the others from being done.
+
+    Measuring goes before training, so that a run that is cut off leaves whole networks behind.
 
     Args:
         todo: from `look_through`.
@@ -110,74 +117,101 @@ def run_todo(
         resources: processes, threads, device and time.
         on_epoch: told each finished epoch.
         on_outcome: told each finished cell.
+
+    Raises:
+        LnbenchError: a worker died.
     """
     done = Done()
     deadline = None if resources.minutes is None else time.monotonic() + 60 * resources.minutes
+    trainings = deque(one for one in todo if one.training)
+    passes = deque((one, each) for one in todo if not one.training for each in one.passes)
+    training = 0
+    alone = bool(trainings) and _shares_memory(resources.device)
 
-    def check() -> None:
+    def next_call() -> Call | None:
+        nonlocal training
+        if not passes and (not trainings or (alone and training)):
+            return None
         if deadline is not None and time.monotonic() > deadline:
-            raise BudgetSpentError
+            done.complete = False
+            return None
+        if passes:
+            one, each = passes.popleft()
+            call = pass_call(store, each, run_id, resources.threads, resources.device)
+            return replace(call, about=one)
+        one = trainings.popleft()
+        training += 1
+        return Call(
+            _train, (one.work, store.root, run_id, resources.threads, resources.device, deadline), about=one
+        )
 
-    def epoch_done(recipe: Recipe, epoch: Epoch) -> None:
-        on_epoch(recipe, epoch)
-        if epoch.epoch < recipe.train.epochs:
-            check()
+    def ended(call: Call, future: Future[Any]) -> None:
+        nonlocal training, passes
+        one: Todo = call.about
+        trained = call.function is _train
+        training -= trained
+        try:
+            result = future.result()
+        except BudgetSpentError:
+            done.complete = False
+        except LnbenchError as error:
+            done.failed[one.work.recipe.name] = str(error)
+            passes = deque(other for other in passes if other[0] is not one)
+        else:
+            if trained:
+                done.trained += 1
+                passes.extend((one, each) for each in missing(one.work.passes(result), store.cell_ids()))
+            else:
+                count(result)
 
-    def pass_done(outcomes: Sequence[Outcome]) -> None:
+    def count(outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             if outcome.failure:
                 done.failed[outcome.cell_id] = outcome.failure
             else:
                 done.measured += 1
             on_outcome(outcome)
-        check()
 
-    try:
-        for one in todo:
-            try:
-                _run_one(one, store, run_id, resources, done, check, epoch_done, pass_done)
-            except LnbenchError as error:
-                done.failed[one.work.recipe.name] = str(error)
-    except BudgetSpentError:
-        done.complete = False
+    run_calls(resources.workers, next_call, ended, lambda epoch: on_epoch(*epoch))
     return done
 
 
-def _run_one(
-    one: Todo,
-    store: Store,
+def _train(
+    report: Report,
+    work: NetworkWork,
+    root: Path,
     run_id: str,
-    resources: Resources,
-    done: Done,
-    check: Callable[[], None],
-    epoch_done: Callable[[Recipe, Epoch], None],
-    pass_done: Callable[[Sequence[Outcome]], None],
-) -> None:
-    recipe, model, passes = one.work.recipe, one.model, one.passes
-    if one.training:
-        from robustbench_ln.training.loop import train
+    threads: int,
+    device: str,
+    deadline: float | None,
+) -> StoredModel:
+    """Train a network of an experiment.
 
-        check()
-        model = train(
-            recipe,
-            one.work.data,
-            store,
-            run_id=run_id,
-            threads=resources.workers * resources.threads,
-            device=resources.device,
-            test_images=one.work.test_images,
-            on_epoch=lambda epoch: epoch_done(recipe, epoch),
-        )
-        done.trained += 1
-        passes = missing(one.work.passes(model), store.cell_ids())
-    if passes:
-        check()
-        run_passes(
-            store,
-            passes,
-            run_id=run_id,
-            workers=resources.workers,
-            threads=resources.threads,
-            device=resources.device,
-            on_pass=pass_done,
-        )
+    Raises:
+        BudgetSpentError: an epoch, not the last, ended after the deadline.
+        LnbenchError: the network could not be trained.
+    """
+    from robustbench_ln.training.loop import train
+
+    def epoch_done(epoch: Epoch) -> None:
+        report((work.recipe, epoch))
+        if epoch.epoch < work.recipe.train.epochs and deadline is not None and time.monotonic() > deadline:
+            raise BudgetSpentError
+
+    return train(
+        work.recipe,
+        work.data,
+        Store(root),
+        run_id=run_id,
+        threads=threads,
+        device=device,
+        test_images=work.test_images,
+        on_epoch=epoch_done,
+    )
+
+
+def _shares_memory(device: str) -> bool:
+    """Whether networks are trained one at a time: on a GPU, whose memory several might not fit in."""
+    from robustbench_ln.devices import choose_device
+
+    return choose_device(device).type == "cuda"

@@ -7,16 +7,9 @@ The parent imports no torch when workers do the measuring.
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +21,7 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import Counts
 from robustbench_ln.sweep.plan import Cell, NoisyPass
 from robustbench_ln.threads import torch_threads
+from robustbench_ln.workers import Call, Report, run_calls
 
 
 @dataclass(frozen=True)
@@ -85,30 +79,24 @@ def run_passes(
         LnbenchError: a network or data that cannot be read, or a worker that died.
     """
     outcomes: list[Outcome] = []
+    calls = (pass_call(store, one, run_id, threads, device) for one in passes)
 
-    def tell(finished: Sequence[Outcome]) -> None:
-        outcomes.extend(finished)
-        on_pass(finished)
+    def done(call: Call, future: Future[list[Outcome]]) -> None:
+        outcomes.extend(future.result())
+        on_pass(future.result())
 
-    if workers == 1 or len(passes) < 2:
-        for one in passes:
-            tell(_run_pass(store.root, one, run_id, threads, device))
-        return outcomes
-    with _pool(min(workers, len(passes))) as pool:
-        try:
-            # A worker may die before all passes are handed out, too.
-            futures = [pool.submit(_run_pass, store.root, one, run_id, threads, device) for one in passes]
-            for future in as_completed(futures):
-                tell(future.result())
-        except BrokenProcessPool as error:
-            raise LnbenchError(
-                "A worker process died, most likely for lack of memory.",
-                "Finished cells are kept: run the same command again, with fewer --workers.",
-            ) from error
+    run_calls(min(workers, max(len(passes), 1)), lambda: next(calls, None), done)
     return outcomes
 
 
-def _run_pass(root: Path, one: NoisyPass, run_id: str, threads: int, device: str) -> list[Outcome]:
+def pass_call(store: Store, one: NoisyPass, run_id: str, threads: int, device: str) -> Call:
+    """Return the call that measures and publishes the cells of one pass and returns their outcomes."""
+    return Call(_run_pass, (store.root, one, run_id, threads, device), about=one)
+
+
+def _run_pass(
+    report: Report, root: Path, one: NoisyPass, run_id: str, threads: int, device: str
+) -> list[Outcome]:
     """Measure and publish the cells of one pass."""
     import torch
 
@@ -177,31 +165,3 @@ def _publish(
     store.publish_cell(cell.id, cell.identity, result, how)
     counts = result.record()
     return Outcome(cell.id, cell.title, counts["images"], counts["correct"])
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose workers stop at once when the parent fails, is interrupted or dies."""
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
-    pool.shutdown()
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it, also when it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)

@@ -112,7 +112,7 @@ def test_networks_that_items_share_are_trained_once_and_cells_measured_once(decl
 def test_a_spent_budget_stops_after_the_step_at_hand_and_the_next_run_goes_on(
     declared, tmp_path, monkeypatch
 ):
-    # A clock that moves by a second each time it is read, and a budget of four.
+    # A clock that moves by a second each time it is read, and a budget of two.
     seconds = itertools.count()
     monkeypatch.setattr(
         "robustbench_ln.experiments.run.time", SimpleNamespace(monotonic=lambda: next(seconds))
@@ -121,7 +121,7 @@ def test_a_spent_budget_stops_after_the_step_at_hand_and_the_next_run_goes_on(
     slices = 0
     while slices < 30:
         todo = look_through(planned(declared, tmp_path, "first", readings=("text",)).networks, store)
-        done = run_todo(todo, store, run_id=f"r{slices}", resources=Resources(minutes=4 / 60))
+        done = run_todo(todo, store, run_id=f"r{slices}", resources=Resources(minutes=2 / 60))
         slices += 1
         if done.complete:
             break
@@ -129,6 +129,24 @@ def test_a_spent_budget_stops_after_the_step_at_hand_and_the_next_run_goes_on(
     assert slices > 2
     assert len(store.models()) == 2
     assert len(store.cell_ids()) == 8
+
+
+def test_workers_train_and_measure_beside_each_other_to_the_same_bytes(declared, tmp_path):
+    work = planned(declared, tmp_path, "first", readings=("text",)).networks
+    epochs, records = [], []
+    for workers in (1, 2):
+        store = Store(tmp_path / f"by-{workers}")
+        done = run_todo(
+            look_through(work, store),
+            store,
+            run_id="r",
+            resources=Resources(workers),
+            on_epoch=lambda recipe, epoch: epochs.append((recipe.label, epoch.epoch)),
+        )
+        assert (done.trained, done.measured, done.failed, done.complete) == (2, 8, {}, True)
+        records.append({cell: store.record(cell) for cell in store.cell_ids()})
+    assert records[0] == records[1]
+    assert sorted(epochs) == 2 * [("toy-batchnorm-s0", 1)] + 2 * [("toy-localnorm-s0", 1)]
 
 
 def test_a_budget_that_ends_within_a_pass_counts_all_of_its_cells(declared, tmp_path):
