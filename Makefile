@@ -18,7 +18,7 @@ help:
 	@echo "make demo           train, sweep and report on the embedded data set, in results/"
 	@echo "make test           all tests, without network"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
-	@echo "make replicate      train and measure the paper's items, most informative first, for BUDGET=$(BUDGET) minutes;"
+	@echo "make replicate      train and measure the paper's items, most informative first, beginning nothing after BUDGET=$(BUDGET) minutes;"
 	@echo "                    repeat it to go on. SOURCES='--data cifar10=folder:PATH' names other data"
 	@echo "make replicate-check  train one MNIST network again and hold it against the committed results"
 	@echo "make lint           formatting, lint and types"
@@ -44,7 +44,7 @@ test-realdata: install
 	$(BIN)/pytest -m realdata
 
 replicate: $(if $(filter $(BIN)/%,$(LNBENCH)),install)
-	test -d $(REPLICATION) || test ! -f $(REPLICATION).npz || \
+	test ! -f $(REPLICATION).npz || \
 		$(LNBENCH) results merge $(REPLICATION) $(REPLICATION).npz
 	$(LNBENCH) run fig7 fig14 fig9a fig9b fig8d fig4b fig2 all --preset $(PRESET) --budget $(BUDGET) \
 		$(SOURCES) --results $(REPLICATION) || test $$? -eq 3

@@ -65,7 +65,7 @@ def run(
         typer.Option(
             min=0,
             metavar="MINUTES",
-            help="Stop after so many minutes; the same command goes on.",
+            help="Begin nothing after so many minutes; the same command goes on.",
             show_default="none",
         ),
     ] = None,

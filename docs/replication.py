@@ -19,6 +19,7 @@ from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
+from robustbench_ln.report.paper.points import of_one_data_set
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 
@@ -212,7 +213,7 @@ class Replication:
         seen = set()
         for name in CONTROLLED:
             for entry in self.evidence(name):
-                for noise, cells in entry.cells.groupby("noise_text"):
+                for noise, cells in of_one_data_set(entry.cells).groupby("noise_text"):
                     if (entry.benchmark, noise) not in seen:
                         seen.add((entry.benchmark, noise))
                         yield entry.benchmark, entry.preset, str(noise), cells

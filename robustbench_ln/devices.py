@@ -59,3 +59,26 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
+def memory_checked() -> Iterator[None]:
+    """Name memory that is used up within the context, on a GPU or here.
+
+    Raises:
+        LnbenchError: memory is used up.
+    """
+    import torch
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        spent = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(
+            error
+        )
+        if not spent:
+            raise
+        raise LnbenchError(
+            f"Memory is used up: {str(error).splitlines()[0] if str(error) else 'an allocation failed'}.",
+            "Use fewer --workers, or a smaller batch_size in the benchmark.",
+        ) from error

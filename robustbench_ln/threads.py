@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 def default_workers(threads: int) -> int:
     """Return how many processes of so many threads the cores of this process hold, at least one."""
-    return max(len(os.sched_getaffinity(0)) // threads, 1)
+    # Not every system tells which cores a process may use.
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(cores // threads, 1)
 
 
 @contextmanager

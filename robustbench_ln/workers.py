@@ -1,6 +1,6 @@
 """Calls spread over processes, or made one after the other in this one.
 
-This module imports no torch, so neither does a parent whose workers compute.
+This module imports no torch: a parent whose workers compute needs none.
 """
 
 from __future__ import annotations

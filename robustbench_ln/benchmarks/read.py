@@ -96,7 +96,7 @@ def _inherited(file: YamlFile, where: Location, body: Any, earlier: Mapping[str,
     if not isinstance(body, dict) or "like" not in body:
         return body
     base = body["like"]
-    if base not in earlier or not isinstance(earlier[base], dict):
+    if not isinstance(base, str) or base not in earlier or not isinstance(earlier[base], dict):
         unknown = UnknownNameError("earlier benchmark", str(base), earlier)
         raise file.error((*where, "like"), unknown.message, unknown.hint)
     own = {key: value for key, value in body.items() if key != "like"}
@@ -147,6 +147,8 @@ def _experiment(file: YamlFile, name: str, body: Any, declared: Declared) -> Exp
     experiment = _read(file, where, Experiment, body)
     for position, benchmark in enumerate(experiment.benchmarks):
         _check(file, (*where, "benchmarks", position), partial(declared.benchmark, benchmark))
+    if experiment.figure == "histograms" and not experiment.sweeps:
+        raise file.error(where, "histograms are of noisy images, but there are no sweeps.", "Declare sweeps.")
     for position, sweep in enumerate(experiment.sweeps):
         at = (*where, "sweeps", position)
         _check(file, (*at, "noise"), partial(find_noise, sweep.noise))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from robustbench_ln.experiments.run import Resources, Todo
+from robustbench_ln.experiments.run import Resources, Todo, trainings_at_once
 from robustbench_ln.training.recipe import Recipe
 
 #: Pixels of a probe's images: enough for a step to be typical, few enough for a slow network.
@@ -15,7 +15,7 @@ _PIXELS, _STEPS = 16 * 32 * 32, 3
 def estimate_seconds(todo: Sequence[Todo], resources: Resources) -> float:
     """Return the seconds that trainings and cells will take; noise and reading data are left out."""
     speeds: dict[tuple[str, str, str], tuple[float, float]] = {}
-    total = longest = 0.0
+    trainings = passes = longest = 0.0
     for one in todo:
         recipe = one.work.recipe
         if not one.training and not one.passes:
@@ -28,12 +28,13 @@ def estimate_seconds(todo: Sequence[Todo], resources: Resources) -> float:
             images = recipe.data["limit"] or one.work.data.info.splits["train"].images
             training = per_trained * images * recipe.train.epochs
             longest = max(longest, training)
-            total += training
+            trainings += training
         for one_pass in one.passes:
             tested = one_pass.settings.limit or one_pass.data.info.splits["test"].images
-            total += per_row * tested * sum(cell.layout.copies for cell in one_pass.cells)
+            passes += per_row * tested * sum(cell.layout.copies for cell in one_pass.cells)
     # Workers share the work, but no training.
-    return max(total / resources.workers, longest)
+    shared = trainings / trainings_at_once(resources) + passes / resources.workers
+    return max(shared, longest)
 
 
 def _probe(recipe: Recipe, resources: Resources) -> tuple[float, float]:
@@ -63,6 +64,8 @@ def _probe(recipe: Recipe, resources: Resources) -> tuple[float, float]:
         for _ in range(_STEPS):
             started = time.perf_counter()
             torch.autograd.backward(F.cross_entropy(network.train()(pixels), labels))
+            # A number is read, since a GPU computes on while Python goes ahead.
+            float(sum(one.grad.sum() for one in network.parameters() if one.grad is not None))
             trained.append(time.perf_counter() - started)
             started = time.perf_counter()
             with torch.inference_mode():

@@ -93,29 +93,38 @@ def _of_preset(
 ) -> Evidence:
     settings = preset_of(declared, name, preset)
     norms = shown_norms(experiment, settings)
-    of_norms = [model for model in models if is_of(model, name, settings) and _norm_of(model) in norms]
-    own = _one_a_recipe(of_norms, table)
-    rows = table[table["model"].isin([model.id for model in own])]
+    of_norms = [model for model in models if is_of(model, declared, name, settings)]
+    of_norms = [model for model in of_norms if _norm_of(model) in norms]
+    rows = table[table["model"].isin([model.id for model in of_norms])]
     # Most presets have no network, and then nothing needs to be looked for.
-    needs = needs_of(declared, experiment, name, preset) if own else []
+    needs = needs_of(declared, experiment, name, preset) if of_norms else []
     parts = [_matching(rows, need) for need in needs]
     extra: dict[str, list[object]] = {"reading": [], "kind": [], "noise_text": [], "small_sets": []}
     cells = pd.concat(parts) if parts else rows.iloc[:0].assign(**extra)
+    own = _one_a_recipe(of_norms, cells.drop_duplicates("cell"))
+    cells = cells[cells["model"].isin([model.id for model in own])]
     # A cell that two sweeps ask for counts once.
+    readings = cells.groupby("cell")["reading"].transform("nunique")
+    cells = cells.assign(reading=cells["reading"].where(readings == 1, "both"))
     cells = _without_repeats(cells.drop_duplicates("cell", ignore_index=True))
     # Histograms are of images alone.
     asked = 0 if experiment.figure == "histograms" else max(len(norms) * len(settings.seeds), len(own))
-    return Evidence(name, preset, settings, results, tuple(own), cells, asked)
+    taken = preset if preset in settings.presets else PAPER
+    return Evidence(name, taken, settings, results, tuple(own), cells, asked)
 
 
-def is_of(model: StoredModel, name: str, settings: Benchmark) -> bool:
-    """Return whether a network was trained as a benchmark, at some preset, declares."""
+def is_of(model: StoredModel, declared: Declared, name: str, settings: Benchmark) -> bool:
+    """Return whether a network was trained as a benchmark, at some preset, declares.
+
+    It may have been trained for another benchmark, where both declare the same recipe for its norm.
+    """
     recipe: Mapping[str, Any] = model.card["recipe"]
+    trained_for = declared.benchmarks.get(recipe["benchmark"])
     own = [
         resolve_options(norm, options) for norm, options in settings.norm_options() if norm == recipe["norm"]
     ]
     return bool(
-        recipe["benchmark"] == name
+        (recipe["benchmark"] == name or (trained_for and _images_of(trained_for) == _images_of(settings)))
         and recipe["network"] == settings.network
         and recipe["train"] == settings.train.card()
         and recipe["norm_options"] in own
@@ -126,12 +135,20 @@ def is_of(model: StoredModel, name: str, settings: Benchmark) -> bool:
     )
 
 
-def _one_a_recipe(models: list[StoredModel], table: pd.DataFrame) -> list[StoredModel]:
+def _images_of(settings: Benchmark) -> tuple[str, int | None]:
+    return settings.data, settings.image_size
+
+
+def _one_a_recipe(models: list[StoredModel], rows: pd.DataFrame) -> list[StoredModel]:
     """Return one network for each recipe, as two machines train different ones: that of the most cells.
 
     They are no two draws of a seed, so only one counts.
+
+    Args:
+        models: the networks.
+        rows: the cells that are asked for, each once.
     """
-    cells = table["model"].value_counts()
+    cells = rows["model"].value_counts()
     by_cells = sorted(models, key=lambda model: (-cells.get(model.id, 0), model.id))
     kept = {recipe_id(model.card["recipe"]): model.id for model in reversed(by_cells)}
     return [model for model in models if model.id in kept.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -48,6 +48,7 @@ class _Tested:
         asked: the range in words.
         write: writes a number of the points.
         aside: what else to tell about a sigma.
+        selected: whether the points are of curves chosen by their own values.
     """
 
     subject: str
@@ -56,6 +57,7 @@ class _Tested:
     asked: str
     write: Callable[[float], str]
     aside: Mapping[float, str] = field(default_factory=dict)
+    selected: bool = False
 
 
 def sides_of(claim: CurveClaim) -> tuple[Of, ...]:
@@ -128,6 +130,9 @@ def _within(tested: _Tested, grid: str | None) -> Finding:
     """Return whether what is tested lies, at every sigma of a grid, within what is allowed."""
     points, missing = at_sigmas(tested.points, grid)
     decision = decide(points, tested.allowed)
+    if tested.selected:
+        # An interval of what was chosen by the same accuracies promises too much.
+        decision = replace(decision, clear=None)
     worst = decision.worst
     among = f", the worst of {len(points)} sigmas" if len(points) > 1 else ""
     aside = f" ({tested.aside[worst.sigma]})" if worst.sigma in tested.aside else ""
@@ -198,6 +203,7 @@ def find_best(claim: Best, curves: Mapping[int, Curve]) -> Finding:
         f"{_groups(claim.groups)} groups best",
         in_points,
         aside,
+        selected=True,
     )
     return _within(tested, claim.sigma)
 

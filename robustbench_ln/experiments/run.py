@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,59 +122,97 @@ def run_todo(
     Raises:
         LnbenchError: a worker died.
     """
-    done = Done()
-    deadline = None if resources.minutes is None else time.monotonic() + 60 * resources.minutes
-    trainings = deque(one for one in todo if one.training)
-    passes = deque((one, each) for one in todo if not one.training for each in one.passes)
-    training = 0
-    alone = bool(trainings) and _shares_memory(resources.device)
+    run = _Run(todo, store, run_id, resources, on_outcome)
+    run_calls(resources.workers, run.next_call, run.ended, lambda epoch: on_epoch(*epoch))
+    return run.done
 
-    def next_call() -> Call | None:
-        nonlocal training
-        if not passes and (not trainings or (alone and training)):
-            return None
-        if deadline is not None and time.monotonic() > deadline:
-            done.complete = False
-            return None
-        if passes:
-            one, each = passes.popleft()
-            call = pass_call(store, each, run_id, resources.threads, resources.device)
-            return replace(call, about=one)
-        one = trainings.popleft()
-        training += 1
-        return Call(
-            _train, (one.work, store.root, run_id, resources.threads, resources.device, deadline), about=one
-        )
 
-    def ended(call: Call, future: Future[Any]) -> None:
-        nonlocal training, passes
-        one: Todo = call.about
-        trained = call.function is _train
-        training -= trained
-        try:
-            result = future.result()
-        except BudgetSpentError:
-            done.complete = False
-        except LnbenchError as error:
-            done.failed[one.work.recipe.name] = str(error)
-            passes = deque(other for other in passes if other[0] is not one)
-        else:
-            if trained:
-                done.trained += 1
-                passes.extend((one, each) for each in missing(one.work.passes(result), store.cell_ids()))
+class _Run:
+    """What waits, and what came of the rest.
+
+    Args:
+        todo: from `look_through`.
+        store: where networks and cells go.
+        run_id: names the invocation.
+        resources: processes, threads, device and time.
+        on_outcome: told each finished cell.
+    """
+
+    def __init__(
+        self,
+        todo: Sequence[Todo],
+        store: Store,
+        run_id: str,
+        resources: Resources,
+        on_outcome: Callable[[Outcome], None],
+    ) -> None:
+        self.done = Done()
+        self._store, self._run_id, self._resources, self._on_outcome = store, run_id, resources, on_outcome
+        minutes = resources.minutes
+        self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        self._trainings: deque[Todo] = deque()
+        self._passes: deque[tuple[Todo, NoisyPass]] = deque()
+        for one in todo:
+            if one.training:
+                self._trainings.append(one)
             else:
-                count(result)
+                self._passes.extend((one, each) for each in one.passes)
+        waiting = len(self._trainings)
+        self._at_once = min(trainings_at_once(resources), waiting) if waiting else 0
+        self._in_training = 0
 
-    def count(outcomes: Sequence[Outcome]) -> None:
+    def next_call(self) -> Call | None:
+        """Return what is done next, None where nothing can be begun now."""
+        may_train = self._trainings and self._in_training < self._at_once
+        if not self._passes and not may_train:
+            return None
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            self.done.complete = False
+            return None
+        threads, device = self._resources.threads, self._resources.device
+        if self._passes:
+            one, each = self._passes.popleft()
+            call = pass_call(self._store, each, self._run_id, threads, device)
+            return replace(call, about=partial(self._measured, one))
+        one = self._trainings.popleft()
+        self._in_training += 1
+        arguments = (one.work, self._store.root, self._run_id, threads, device, self._at_once, self._deadline)
+        return Call(_train, arguments, about=partial(self._trained, one))
+
+    def ended(self, call: Call, future: Future[Any]) -> None:
+        """Take in what a call came to."""
+        call.about(future)
+
+    def _trained(self, one: Todo, future: Future[StoredModel]) -> None:
+        self._in_training -= 1
+        try:
+            model = future.result()
+        except BudgetSpentError:
+            self.done.complete = False
+        except LnbenchError as error:
+            self._fail(one, error)
+        else:
+            self.done.trained += 1
+            passes = missing(one.work.passes(model), self._store.cell_ids())
+            self._passes.extend((one, each) for each in passes)
+
+    def _measured(self, one: Todo, future: Future[list[Outcome]]) -> None:
+        try:
+            outcomes = future.result()
+        except LnbenchError as error:
+            self._fail(one, error)
+            return
         for outcome in outcomes:
             if outcome.failure:
-                done.failed[outcome.cell_id] = outcome.failure
+                self.done.failed[outcome.cell_id] = outcome.failure
             else:
-                done.measured += 1
-            on_outcome(outcome)
+                self.done.measured += 1
+            self._on_outcome(outcome)
 
-    run_calls(resources.workers, next_call, ended, lambda epoch: on_epoch(*epoch))
-    return done
+    def _fail(self, one: Todo, error: LnbenchError) -> None:
+        """Note why a network failed; what else was to be measured of it would fail alike."""
+        self.done.failed[one.work.recipe.name] = str(error)
+        self._passes = deque(waiting for waiting in self._passes if waiting[0] is not one)
 
 
 def _train(
@@ -183,9 +222,10 @@ def _train(
     run_id: str,
     threads: int,
     device: str,
+    beside: int,
     deadline: float | None,
 ) -> StoredModel:
-    """Train a network of an experiment.
+    """Train a network of an experiment, one of so many at a time.
 
     Raises:
         BudgetSpentError: an epoch, not the last, ended after the deadline.
@@ -205,13 +245,16 @@ def _train(
         run_id=run_id,
         threads=threads,
         device=device,
+        beside=beside,
         test_images=work.test_images,
         on_epoch=epoch_done,
     )
 
 
-def _shares_memory(device: str) -> bool:
-    """Whether networks are trained one at a time: on a GPU, whose memory several might not fit in."""
+def trainings_at_once(resources: Resources) -> int:
+    """Return how many networks are trained beside each other: one on a GPU, whose memory they would share."""
+    if resources.workers == 1 or resources.device == "cpu":
+        return resources.workers
     from robustbench_ln.devices import choose_device
 
-    return choose_device(device).type == "cuda"
+    return 1 if choose_device(resources.device).type == "cuda" else resources.workers

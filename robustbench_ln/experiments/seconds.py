@@ -22,16 +22,19 @@ class Machine:
         host: the machine's name.
         device: "cpu", or the GPU's model.
         threads: of torch.
+        beside: how many networks it trained at a time.
     """
 
     host: str
     device: str
     threads: int
+    beside: int
 
     @property
     def text(self) -> str:
-        """Device and threads; hosts are told apart but not named."""
-        return f"{self.device}, {self.threads} threads"
+        """Device, threads and trainings at a time; hosts are told apart but not named."""
+        beside = f", {self.beside} networks at a time" if self.beside > 1 else ""
+        return f"{self.device}, {self.threads} threads{beside}"
 
 
 def by_machine(models: Sequence[StoredModel]) -> dict[Machine, list[StoredModel]]:
@@ -39,7 +42,9 @@ def by_machine(models: Sequence[StoredModel]) -> dict[Machine, list[StoredModel]
     found: dict[Machine, list[StoredModel]] = defaultdict(list)
     for model in models:
         how = model.card["how"]
-        machine = Machine(how.get("host") or "", how.get("device") or "cpu", how.get("threads") or 0)
+        machine = Machine(
+            how.get("host") or "", how.get("device") or "cpu", how.get("threads") or 0, how.get("beside") or 1
+        )
         found[machine].append(model)
     return dict(found)
 

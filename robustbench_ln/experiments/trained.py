@@ -64,11 +64,19 @@ def _count(claim: Parameters, entry: Evidence) -> int:
 
 def check_time(claim: TrainingTime, entry: Evidence) -> list[Check]:
     """Compare the seconds of an epoch of two norms, on each machine that trained both."""
-    sides = [networks_of(entry, norm) for norm in (claim.of, claim.to)]
-    if not all(sides):
-        return []
-    of, to = (by_machine(side) for side in sides)
-    data = _data_of(sides[0] + sides[1])
+    sides = [_by_data(networks_of(entry, norm)) for norm in (claim.of, claim.to)]
+    checks = []
+    for data in sides[0]:
+        if data in sides[1]:
+            checks += _check_time_on(claim, entry, sides[0][data], sides[1][data])
+    return checks
+
+
+def _check_time_on(
+    claim: TrainingTime, entry: Evidence, slow: Sequence[StoredModel], fast: Sequence[StoredModel]
+) -> list[Check]:
+    of, to = by_machine(slow), by_machine(fast)
+    data = _data_of(slow)
     shared = [machine for machine in of if machine in to]
     if not shared:
         why = UndecidedError(
@@ -109,16 +117,20 @@ def _compare_seconds(
 
 def check_spread(claim: Spread, entry: Evidence, minimum_clean: float) -> list[Check]:
     """Compare how far apart the groups' gammas or betas are after the last epoch and after the first."""
-    networks = networks_of(entry, claim.norm)
-    if not networks:
-        return []
+    by_data = _by_data(networks_of(entry, claim.norm))
+    return [_check_spread_on(claim, entry, minimum_clean, networks) for networks in by_data.values()]
+
+
+def _check_spread_on(
+    claim: Spread, entry: Evidence, minimum_clean: float, networks: Sequence[StoredModel]
+) -> Check:
     data = _data_of(networks)
     try:
         one_kind(networks, claim.norm)
         check_clean(entry, networks, minimum_clean, None)
         spreads = np.array([_spreads(entry.results, model, f"{claim.parameter}_mean") for model in networks])
     except UndecidedError as why:
-        return [_undecided(entry, data, why)]
+        return _undecided(entry, data, why)
     first, last = spreads.mean(axis=0)
     interval = t_interval(spreads[:, 1])
     between = f" ({interval[0]:.5f} to {interval[1]:.5f}, 95 % t interval over seeds)" if interval else ""
@@ -131,7 +143,7 @@ def check_spread(claim: Spread, entry: Evidence, minimum_clean: float) -> list[C
     reason = (
         "" if holds else ("below the asked-for spread" if last < claim.least else "no more than at first")
     )
-    return [Check(entry.benchmark, entry.preset, data, "", "both", holds, measured, (), reason)]
+    return Check(entry.benchmark, entry.preset, data, "", "both", holds, measured, (), reason)
 
 
 def _spreads(results: Results, model: StoredModel, column: str) -> tuple[float, float]:
@@ -149,6 +161,14 @@ def _spreads(results: Results, model: StoredModel, column: str) -> tuple[float, 
 def _undecided(entry: Evidence, data: str, why: UndecidedError) -> Check:
     reason = f"{why}{shortening([entry])}"
     return Check(entry.benchmark, entry.preset, data, "", "both", None, "", (), reason)
+
+
+def _by_data(networks: Sequence[StoredModel]) -> dict[str, list[StoredModel]]:
+    """Return networks by the checksum of what they were trained on."""
+    found: dict[str, list[StoredModel]] = {}
+    for model in networks:
+        found.setdefault((model.card["recipe"]["data"] or {}).get("checksum", ""), []).append(model)
+    return found
 
 
 def _data_of(networks: Sequence[StoredModel]) -> str:

@@ -7,10 +7,10 @@ trained, so that a run that is cut off leaves whole networks behind.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from robustbench_ln.benchmarks.benchmark import Benchmark
+from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.open import open_data, takes_image_size
@@ -114,17 +114,40 @@ def plan_work(
             continue
         settings = preset_of(declared, name, asked.preset)
         try:
+            _check_preset(settings, name, asked.preset)
             spec = asked.data.get(settings.data, settings.data)
             size = settings.image_size if takes_image_size(spec) else None
             work.data[name] = open_data(spec, data_dir, size, on_note=on_note)
             work.networks.extend(_of_benchmark(declared, asked, name, settings, work.data[name]))
         except LnbenchError as error:
             work.obstacles[name] = error
+    work.networks[:] = _each_once(work.networks)
     order = list(names)
     work.networks.sort(
         key=lambda one: (one.recipe.seed != 0, order.index(one.recipe.benchmark), one.recipe.seed)
     )
     return work
+
+
+def _check_preset(settings: Benchmark, name: str, preset: str) -> None:
+    """Make sure that a shortened recipe is not silently the full one.
+
+    Raises:
+        LnbenchError: the benchmark has no such preset.
+    """
+    if preset != PAPER and preset not in settings.presets:
+        raise LnbenchError(
+            f"It has no preset '{preset}'.", f"It has: {', '.join((PAPER, *settings.presets))}."
+        )
+
+
+def _each_once(networks: list[NetworkWork]) -> list[NetworkWork]:
+    """Return one entry a recipe: two benchmarks may declare the same one."""
+    found: dict[str, NetworkWork] = {}
+    for one in networks:
+        known = found.get(one.recipe.id)
+        found[one.recipe.id] = replace(known, needs=known.needs + one.needs) if known else one
+    return list(found.values())
 
 
 def _of_benchmark(

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
 from robustbench_ln.store.factored import factor, smallest
 from robustbench_ln.store.packed import FORMAT, PackedStore
-from robustbench_ln.store.results import LOGS, Results, choose_names
-from robustbench_ln.store.stored import SCHEMA_VERSION, Counts
+from robustbench_ln.store.results import LOGS, Results, checked_cell, choose_names
+from robustbench_ln.store.stored import SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
@@ -133,24 +132,6 @@ def packed_bytes(
         alike = [smallest(confusion) for confusion in confusions if len(confusion) == classes]
         members[f"confusion_{classes}"] = np.stack(alike)
     return _archive(members)
-
-
-def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]:
-    """Return a cell's record and counts, which agree with each other and with its name.
-
-    Raises:
-        LnbenchError: the cell cannot be read, or its name, record and counts do not agree.
-    """
-    record, counts = source.record(cell_id), source.counts(cell_id)
-    hint = "Remove it to have it measured again."
-    if cell_id.rpartition("-")[2] != content_hash(record["identity"]):
-        raise LnbenchError("Its name is not the hash of its identity: something changed it.", hint)
-    shape = counts.confusion.shape
-    if len(shape) != 2 or shape[0] != shape[1] or (counts.confusion < 0).any():
-        raise LnbenchError(f"Its counts, of shape {shape}, are no confusion matrix.", hint)
-    if record["counts"] != counts.record():
-        raise LnbenchError("Its record's counts are not those of its confusion matrix.", hint)
-    return record, counts
 
 
 def _target(source: Results, out: Path | None) -> Path:

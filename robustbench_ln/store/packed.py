@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -154,18 +154,6 @@ class PackedStore(Results):
         """Return the sorted names of all cells, failures, models and runs."""
         documents = {kind: sorted(self._documents[kind]) for kind in ("failures", "models", "runs")}
         return {"cells": self.cells, **documents}
-
-    # Writing
-
-    def _refuse(self, *given: object, **named: object) -> NoReturn:
-        """Refuse to write.
-
-        Raises:
-            LnbenchError: always.
-        """
-        raise read_only(self.root)
-
-    check_writable = publish_cell = publish_model = publish_run = publish_failure = _refuse
 
     # The file
 

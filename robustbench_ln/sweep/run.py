@@ -91,7 +91,7 @@ def run_passes(
 
 def pass_call(store: Store, one: NoisyPass, run_id: str, threads: int, device: str) -> Call:
     """Return the call that measures and publishes the cells of one pass and returns their outcomes."""
-    return Call(_run_pass, (store.root, one, run_id, threads, device), about=one)
+    return Call(_run_pass, (store.root, one, run_id, threads, device))
 
 
 def _run_pass(
@@ -101,7 +101,7 @@ def _run_pass(
     import torch
 
     from robustbench_ln.data.dataset import limited
-    from robustbench_ln.devices import choose_device, device_label, full_precision
+    from robustbench_ln.devices import choose_device, device_label, full_precision, memory_checked
     from robustbench_ln.evaluation.images import NoisyImages, evaluation_order
     from robustbench_ln.evaluation.reader import Reader, read_all
     from robustbench_ln.models.weights import load_network
@@ -112,7 +112,7 @@ def _run_pass(
     indices = limited(len(arrays.labels), settings.limit)
     models = {cell.model.id: cell.model for cell in one.cells}
     chosen = choose_device(device)
-    with torch_threads(threads), full_precision():
+    with torch_threads(threads), full_precision(), memory_checked():
         networks = {model_id: load_network(model).to(chosen) for model_id, model in models.items()}
         readers = [
             Reader(

@@ -22,7 +22,7 @@ from torch import nn
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.devices import choose_device, device_label, full_precision
+from robustbench_ln.devices import choose_device, device_label, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.reader import evaluate_clean
 from robustbench_ln.identity import random_key
@@ -37,7 +37,7 @@ from robustbench_ln.training.recipe import Recipe
 from robustbench_ln.training.scales import group_scales
 from robustbench_ln.training.schedule import learning_rate
 from robustbench_ln.training.start import take_over
-from robustbench_ln.training.state import Epoch, Progress, TrainingState
+from robustbench_ln.training.state import Epoch, Progress, TrainingState, only_one_training
 
 
 def train(
@@ -48,6 +48,7 @@ def train(
     run_id: str,
     threads: int | None = None,
     device: str = "auto",
+    beside: int = 1,
     test_images: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> StoredModel:
@@ -60,6 +61,8 @@ def train(
         run_id: names the invocation in the model's card.
         threads: of torch; None leaves torch's own choice. Another number gives other bits.
         device: see `robustbench_ln.devices.choose_device`.
+        beside: how many networks this machine trains at a time, this one counted; written down, as it
+            changes the seconds of an epoch.
         test_images: take the accuracies of the epochs over this many test images, a fixed random choice.
         on_epoch: told each finished epoch, earlier runs' included.
 
@@ -68,10 +71,17 @@ def train(
 
     Raises:
         LnbenchError: the loss is no longer finite, the saved state cannot be read, or the model that the
-            training starts from does not fit.
+            training starts from does not fit, another process trains the same network now, or memory is
+            used up.
     """
-    with torch_threads(threads), full_precision():
-        return _train(recipe, data, store, run_id, choose_device(device), test_images, on_epoch)
+    folder = store.training_folder(recipe.id)
+    with only_one_training(folder, recipe.label), torch_threads(threads), full_precision(), memory_checked():
+        # Another process may have trained it since it was found missing.
+        model = store.find_recipe(recipe.id)
+        if model is not None and model.has_weights:
+            shutil.rmtree(folder, ignore_errors=True)
+            return model
+        return _train(recipe, data, store, run_id, choose_device(device), beside, test_images, on_epoch)
 
 
 def _train(
@@ -80,6 +90,7 @@ def _train(
     store: Store,
     run_id: str,
     device: torch.device,
+    beside: int,
     test_images: int | None,
     on_epoch: Callable[[Epoch], None],
 ) -> StoredModel:
@@ -116,7 +127,8 @@ def _train(
         progress.scales.extend(group_scales(network, number))
         state.save(progress)
         on_epoch(done)
-    return _publish(recipe, data, network, progress, store, run_id, conditions, test_images)
+    how = {**conditions, "beside": beside, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
+    return _publish(recipe, data, network, progress, store, run_id, how, test_images)
 
 
 def _optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -185,7 +197,7 @@ def _publish(
     progress: Progress,
     store: Store,
     run_id: str,
-    conditions: dict[str, Any],
+    how: dict[str, Any],
     test_images: int | None,
 ) -> StoredModel:
     logs: dict[Log, pd.DataFrame] = {"history": pd.DataFrame([asdict(epoch) for epoch in progress.epochs])}
@@ -202,7 +214,7 @@ def _publish(
         logs=logs,
         test_accuracy=progress.epochs[-1].test_accuracy,
         test_images=data.identity("test", test_images)["limit"],
-        how={**conditions, "seconds": sum(epoch.seconds for epoch in progress.epochs)},
+        how=how,
     )
     model = publish_draft(draft, store)
     shutil.rmtree(store.training_folder(recipe.id), ignore_errors=True)

@@ -126,7 +126,8 @@ def plan_recipes(
             )
             for seed in dict.fromkeys(benchmark.seeds if seeds is None else seeds)
         )
-    return recipes
+    # A norm may be spelled in two ways.
+    return list({recipe.id: recipe for recipe in recipes}.values())
 
 
 def starting_from(benchmark: Benchmark, model: StoredModel, norms: Collection[str] = ()) -> Benchmark:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from robustbench_ln.errors import LnbenchError
@@ -50,6 +53,29 @@ class Progress:
 
     epochs: list[Epoch] = field(default_factory=list)
     scales: list[GroupScales] = field(default_factory=list)
+
+
+@contextmanager
+def only_one_training(folder: Path, label: str) -> Iterator[None]:
+    """Keep other processes from training the same network within the context.
+
+    Args:
+        folder: of the training's state; its name is the network's recipe.
+        label: of the network, for the error.
+
+    Raises:
+        LnbenchError: another process trains it now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # The system frees the lock of a process that was killed.
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise LnbenchError(
+            f"'{label}' is being trained by another process in the same results folder.",
+            "Wait for it, then run the same command again.",
+        ) from error
 
 
 class TrainingState:

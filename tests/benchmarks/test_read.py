@@ -308,3 +308,19 @@ def test_modules_that_only_plan_import_no_torch(module):
     code = f"import sys, robustbench_ln.{module}; print({{'torch', 'torchvision'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (section(BODY) + "  two: {like: [one]}\n", r":16: .*earlier benchmark"),
+        (
+            section(BODY)
+            + "experiments:\n  fig: {paper: Fig 1, title: T, figure: histograms, benchmarks: [one]}\n",
+            r":17: .*there are no sweeps",
+        ),
+    ],
+)
+def test_a_mistake_that_is_no_wrong_type_points_at_its_line_too(text, part, written):
+    with pytest.raises(LnbenchError, match=part):
+        load_declared(written(text))

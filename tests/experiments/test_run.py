@@ -1,9 +1,11 @@
 """Experiments from the plan to the cells, on the embedded digits: what is missing is done, once, in order."""
 
 import itertools
+import shutil
 import textwrap
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from robustbench_ln import LnbenchError, load_results
@@ -44,6 +46,8 @@ FILE = textwrap.dedent(
         norms:
           batchnorm: {}
         train: {epochs: 1, batch_size: 50, learning_rate: 0.002}
+        presets:
+          quick: {shortens: nothing, points: 2}
     experiments:
       first:
         paper: Fig 1
@@ -198,6 +202,81 @@ def test_networks_that_came_packed_are_trained_once_for_their_weights(declared, 
     assert (done.trained, done.failed) == (2, {})
     assert len(other.models()) == 2, "the same weights belong to the same network"
     assert not any(one.training or one.passes for one in look_through(more, other))
+
+
+TWIN = """\
+  twin:
+    like: toy
+    title: The same recipe for another figure
+    norms: {localnorm:groups=5: {}, localnorm:groups=2: {}}
+experiments:
+  third:
+    paper: Fig 3
+    title: Numbers of groups
+    figure: groups
+    benchmarks: [twin]
+    minimum_clean: 0
+    sweeps:
+      - {noise: agn, sigma: "0,2", modes: [batch]}
+"""
+
+
+@pytest.mark.parametrize("order", [[("first", "third")], [("first",), ("third",)], [("third",), ("first",)]])
+def test_a_recipe_that_two_benchmarks_share_is_trained_once_and_answers_for_both(order, tmp_path):
+    path = tmp_path / "benchmarks.yaml"
+    path.write_text(FILE.replace("experiments:\n", TWIN))
+    declared = load_declared(path)
+    store = Store(tmp_path / "results")
+    trained = 0
+    for names in order:
+        todo = look_through(planned(declared, tmp_path, *names, readings=("text",)).networks, store)
+        done = run_todo(todo, store, run_id="r", resources=Resources())
+        assert (done.failed, done.complete) == ({}, True)
+        trained += done.trained
+    assert trained == len(store.models()) == 3
+    table = load_results(tmp_path / "results")
+    for name, networks in (("first", 2), ("third", 2)):
+        (entry,) = gather_evidence(declared, declared.experiment(name), store, table)
+        norms = {
+            (model.card["recipe"]["norm"], *model.card["recipe"]["norm_options"].values())
+            for model in entry.models
+        }
+        assert len(norms) == len(entry.models) == networks
+        assert set(entry.cells["model"]) == {model.id for model in entry.models}
+
+
+def test_of_two_networks_of_a_recipe_that_counts_which_was_measured_for_the_item(declared, tmp_path):
+    store = Store(tmp_path / "results")
+    todo = look_through(planned(declared, tmp_path, "first").networks, store)
+    run_todo(todo, store, run_id="r", resources=Resources())
+    table = load_results(tmp_path / "results")
+    (old,) = [model for model in store.models() if model.card["recipe"]["norm"] == "localnorm"]
+    # Another machine's network of the same recipe: fewer cells, but more of those that the second item is of.
+    folder = store.root / "models" / f"{old.id.rpartition('.')[0]}.0123456789ab"
+    shutil.copytree(old.folder, folder)
+    own = table[(table["model"] == old.id) & (table["sigma"] == 0) & (table["noise"] == "agn")]
+    uncoupled = [
+        own.assign(model=folder.name, mode=mode, coupled=False, cell=mode)
+        for mode in ("single", "single-voting")
+    ]
+    both = pd.concat([table, *uncoupled], ignore_index=True)
+    assert (both["model"] == old.id).sum() > 2
+    counted = {}
+    for name in ("first", "second"):
+        entry = gather_evidence(declared, declared.experiment(name), store, both)[0]
+        (counted[name],) = [model.id for model in entry.models if model.card["recipe"]["norm"] == "localnorm"]
+    assert counted == {"first": old.id, "second": folder.name}
+
+
+def test_a_benchmark_without_the_preset_is_an_obstacle_not_its_full_recipe(tmp_path):
+    path = tmp_path / "benchmarks.yaml"
+    only = "    presets:\n      quick: {shortens: nothing, points: 2}\n"
+    assert only in FILE
+    path.write_text(FILE.replace("data: folder:/nowhere/at/all", "data: digits").replace(only, ""))
+    work = planned(load_declared(path), tmp_path, "second")
+    assert {one.recipe.benchmark for one in work.networks} == {"toy"}
+    assert "no preset 'quick'" in str(work.obstacles["absent"])
+    assert "paper" in work.obstacles["absent"].hint
 
 
 def test_seed_0_of_every_norm_comes_first(declared, tmp_path):

@@ -17,6 +17,7 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.training.loop import train
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 from robustbench_ln.training.run import look_up, train_missing
+from robustbench_ln.training.state import only_one_training
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,34 @@ def test_a_trained_recipe_is_not_trained_again(recipes, digits, tmp_path):
         raise AssertionError("trained again")
 
     assert train_missing([found], digits, store, run_id="b", on_epoch=never) == [first]
+
+
+def test_two_processes_do_not_train_the_same_network(recipes, digits, tmp_path):
+    store, recipe = Store(tmp_path), recipes["localnorm"]
+    with only_one_training(store.training_folder(recipe.id), recipe.label):
+        with pytest.raises(LnbenchError, match="'digits-localnorm-s0' is being trained by another process"):
+            train(recipe, digits, store, run_id="b", threads=1)
+        train(recipes["batchnorm"], digits, store, run_id="b", threads=1)
+    trained = train(recipe, digits, store, run_id="b", threads=1)
+
+    def never(epoch):
+        raise AssertionError("trained again")
+
+    # Another process had found it missing before this one had trained it.
+    assert train(recipe, digits, store, run_id="c", threads=1, on_epoch=never) == trained
+    assert not list((tmp_path / "models").glob(".training-*"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), RuntimeError("can't allocate memory")],
+)
+def test_memory_that_is_used_up_is_a_sentence(error, recipes, digits, tmp_path):
+    def fail(epoch):
+        raise error
+
+    with pytest.raises(LnbenchError, match=r"Memory is used up.*fewer --workers"):
+        train(recipes["localnorm"], digits, Store(tmp_path), run_id="r", threads=1, on_epoch=fail)
 
 
 def test_a_loss_that_is_not_finite_is_an_error_and_publishes_nothing(recipes, digits, tmp_path):

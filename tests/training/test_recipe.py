@@ -168,6 +168,10 @@ def test_there_is_one_recipe_for_each_norm_and_seed():
     assert [recipe.label for recipe in recipes[:2]] == ["toy-batchnorm-s0", "toy-batchnorm-s3"]
 
 
+def test_a_norm_spelled_in_two_ways_is_one_recipe():
+    assert only(norms=[("localnorm", {}), ("localnorm", {"groups": 5}), ("localnorm", {"eps": 1e-5})])
+
+
 def test_norms_that_the_benchmark_does_not_declare_can_be_asked_for():
     assert only(norms=[("groupnorm", {})]).norm_options == {"channel_groups": 8, "eps": 1e-5}
 

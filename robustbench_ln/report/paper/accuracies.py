@@ -6,6 +6,7 @@ import pandas as pd
 
 from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.experiments.needs import fits
+from robustbench_ln.noise import parse_sigmas
 from robustbench_ln.norms.registry import find_norm, parse_norm
 from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number, percent, percent_range
@@ -59,6 +60,7 @@ def _printed(item: Item, line: dict[str, object]) -> float | None:
         norm = parse_norm(claim.of.norm)
         groups = {} if pd.isna(line["groups"]) else {"groups": line["groups"]}
         mode = claim.of.mode or find_norm(norm[0]).home_mode
-        if mode == line["mode"] and fits((str(line["norm"]), groups), norm) and float(claim.sigma) == 0:
+        fitting = mode == line["mode"] and fits((str(line["norm"]), groups), norm)
+        if fitting and "0" in parse_sigmas(claim.sigma):
             return claim.paper / 100
     return None

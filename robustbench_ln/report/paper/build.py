@@ -65,7 +65,6 @@ def write_paper_page(
     page = out.resolve() if out.is_symlink() else out
     if page.exists() and not page.is_file():
         raise LnbenchError(f"'{page}' is no file.", "Name a file for the page.")
-    models = store.model_ids()
     inputs = content_hash(
         {
             "page": PAGE_VERSION,
@@ -73,8 +72,8 @@ def write_paper_page(
             "declared": declared.path.read_text(encoding="utf-8"),
             "experiments": list(chosen),
             "preset": preset,
-            "cells": sorted(store.cell_ids()),
-            "models": models,
+            # Runs, too: a cell that was measured again keeps its name.
+            "names": store.names(),
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),
             "named": {name: one.identity("test", None) for name, one in (data or {}).items()},
         }

@@ -15,6 +15,7 @@ from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.paper.item import Room
+from robustbench_ln.report.paper.points import of_one_data_set
 
 #: A rescaling takes its range over so many test images here; a sweep takes it over all.
 RANGE_IMAGES = 500
@@ -27,7 +28,7 @@ def find_images(evidence: Evidence, room: Room) -> DataSet | None:
     or one of the declared name and size.
     """
     if len(evidence.cells):
-        return find_decoded(str(evidence.cells["checksum"].iloc[0]), room.data_dir)
+        return find_decoded(str(of_one_data_set(evidence.cells)["checksum"].iloc[0]), room.data_dir)
     if evidence.benchmark in room.data:
         return room.data[evidence.benchmark]
     for folder in decoded_folders(room.data_dir):

@@ -34,6 +34,9 @@ def line_points(evidence: Evidence) -> pd.DataFrame:
     """
     rows = []
     cells = of_one_data_set(evidence.cells)
+    # Of two networks of a seed, trained on other data, the first by name counts, as in verdicts.
+    cells = cells.sort_values("model", kind="stable").drop_duplicates([*_LINE, "train_seed", "sigma"])
+    cells = cells.sort_index()
     lines = [same_networks(own) for _, own in cells.groupby(_LINE, dropna=False, sort=False)]
     cells = pd.concat(lines) if lines else cells
     for key, own in cells.groupby([*_LINE, "sigma"], dropna=False, sort=False):

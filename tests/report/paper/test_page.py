@@ -105,6 +105,9 @@ def test_the_page_is_left_alone_until_something_is_new_and_has_the_same_bytes_wh
     assert lab.out.read_bytes() == first
     lab.cells(lab.network(seed=1), (9, 5, 1))
     assert write_paper_page(lab.declared, lab.store, *arguments).rebuilt
+    # A cell that was damaged and measured again has its old name.
+    lab.store.publish_run("another", {})
+    assert write_paper_page(lab.declared, lab.store, *arguments).rebuilt
 
 
 def test_an_up_to_date_page_imports_nothing_heavy(lab):
