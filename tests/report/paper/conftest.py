@@ -33,6 +33,7 @@ benchmarks:
   other:
     like: net
     title: Another network
+    train: {epochs: 4}
   limited:
     like: net
     train_images: 5000
