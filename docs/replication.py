@@ -15,7 +15,7 @@ from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence
 from robustbench_ln.experiments.state import progress_of
-from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values
+from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values, summary
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
@@ -112,8 +112,8 @@ class Replication:
                 for state in states
                 if state.networks
             ]
-            outcomes = [verdict.outcome for verdict in self.verdicts(name)]
-            counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
+            outcomes = summary(self.verdicts(name)).items()
+            counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes if count)
             row = [
                 experiment.paper,
                 f"`{name}`",

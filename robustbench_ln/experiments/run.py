@@ -127,38 +127,29 @@ def run_todo(
     return run.done
 
 
+@dataclass
 class _Run:
-    """What waits, and what came of the rest.
+    """What waits, and what came of the rest; the first attributes are the arguments of `run_todo`."""
 
-    Args:
-        todo: from `look_through`.
-        store: where networks and cells go.
-        run_id: names the invocation.
-        resources: processes, threads, device and time.
-        on_outcome: told each finished cell.
-    """
+    todo: Sequence[Todo]
+    store: Store
+    run_id: str
+    resources: Resources
+    on_outcome: Callable[[Outcome], None]
+    done: Done = field(default_factory=Done)
 
-    def __init__(
-        self,
-        todo: Sequence[Todo],
-        store: Store,
-        run_id: str,
-        resources: Resources,
-        on_outcome: Callable[[Outcome], None],
-    ) -> None:
-        self.done = Done()
-        self._store, self._run_id, self._resources, self._on_outcome = store, run_id, resources, on_outcome
-        minutes = resources.minutes
+    def __post_init__(self) -> None:
+        minutes = self.resources.minutes
         self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self._trainings: deque[Todo] = deque()
         self._passes: deque[tuple[Todo, NoisyPass]] = deque()
-        for one in todo:
+        for one in self.todo:
             if one.training:
                 self._trainings.append(one)
             else:
                 self._passes.extend((one, each) for each in one.passes)
         waiting = len(self._trainings)
-        self._at_once = min(trainings_at_once(resources), waiting) if waiting else 0
+        self._at_once = min(trainings_at_once(self.resources), waiting) if waiting else 0
         self._in_training = 0
 
     def next_call(self) -> Call | None:
@@ -169,14 +160,14 @@ class _Run:
         if self._deadline is not None and time.monotonic() > self._deadline:
             self.done.complete = False
             return None
-        threads, device = self._resources.threads, self._resources.device
+        threads, device = self.resources.threads, self.resources.device
         if self._passes:
             one, each = self._passes.popleft()
-            call = pass_call(self._store, each, self._run_id, threads, device)
+            call = pass_call(self.store, each, self.run_id, threads, device)
             return replace(call, about=partial(self._measured, one))
         one = self._trainings.popleft()
         self._in_training += 1
-        arguments = (one.work, self._store.root, self._run_id, threads, device, self._at_once, self._deadline)
+        arguments = (one.work, self.store.root, self.run_id, threads, device, self._at_once, self._deadline)
         return Call(_train, arguments, about=partial(self._trained, one))
 
     def ended(self, call: Call, future: Future[Any]) -> None:
@@ -193,7 +184,7 @@ class _Run:
             self._fail(one, error)
         else:
             self.done.trained += 1
-            passes = missing(one.work.passes(model), self._store.cell_ids())
+            passes = missing(one.work.passes(model), self.store.cell_ids())
             self._passes.extend((one, each) for each in passes)
 
     def _measured(self, one: Todo, future: Future[list[Outcome]]) -> None:
@@ -207,7 +198,7 @@ class _Run:
                 self.done.failed[outcome.cell_id] = outcome.failure
             else:
                 self.done.measured += 1
-            self._on_outcome(outcome)
+            self.on_outcome(outcome)
 
     def _fail(self, one: Todo, error: LnbenchError) -> None:
         """Note why a network failed; what else was to be measured of it would fail alike."""

@@ -109,5 +109,5 @@ def publish_draft(draft: Draft, store: Store) -> StoredModel:
         write_card(folder, draft.card)
 
     model = store.publish_model(draft.id, write)
-    store.add_weights(model, save(draft.state))
+    store.add_weights(model, lambda: save(draft.state))
     return model

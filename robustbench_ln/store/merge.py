@@ -91,8 +91,8 @@ def _copy_models(source: Results, into: Store, merged: Merged) -> None:
             if model_id not in there:
                 into.publish_model(model_id, partial(_write_model, source, model))
                 merged.models += 1
-            elif model.has_weights and not (known := into.model(model_id)).has_weights:
-                into.add_weights(known, model.weights.read_bytes())
+            elif model.has_weights:
+                into.add_weights(into.model(model_id), model.weights.read_bytes)
         except LnbenchError as error:
             merged.problems.append(f"Left out model '{model_id}' of '{source.root}'. {error}")
 

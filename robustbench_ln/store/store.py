@@ -114,10 +114,10 @@ class Store(Results):
         publish_directory(folder, write)
         return self._model(folder)
 
-    def add_weights(self, model: StoredModel, weights: bytes) -> None:
-        """Give a network its weights that came without them, from packed results."""
+    def add_weights(self, model: StoredModel, weights: Callable[[], bytes]) -> None:
+        """Give a network its weights, where it came without them, from packed results."""
         if not model.has_weights:
-            publish_file(model.weights, weights)
+            publish_file(model.weights, weights())
 
     def _model(self, folder: Path) -> StoredModel:
         path = folder / "model.json"

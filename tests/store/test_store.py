@@ -134,9 +134,9 @@ def test_a_recipe_is_found_with_weights_before_one_without(tmp_path):
     for name in ("n.aaa.1", "n.aaa.2"):
         store.publish_model(name, lambda folder: _write(folder / "model.json", '{"schema": 1}'))
     assert store.find_recipe("aaa").id == "n.aaa.1"
-    store.add_weights(store.model("n.aaa.2"), b"weights")
+    store.add_weights(store.model("n.aaa.2"), lambda: b"weights")
     assert store.find_recipe("aaa").id == "n.aaa.2"
-    store.add_weights(store.model("n.aaa.2"), b"others")
+    store.add_weights(store.model("n.aaa.2"), lambda: b"others")
     assert store.model("n.aaa.2").weights.read_bytes() == b"weights"
 
 

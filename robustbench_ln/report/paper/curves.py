@@ -9,13 +9,11 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 
-from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.experiments.needs import fits
 from robustbench_ln.modes import MODES
-from robustbench_ln.noise import NoiseSpec, parse_sigmas
-from robustbench_ln.norms.registry import NORMS, find_norm, parse_norm
+from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.report.drawing import Styles, as_picture, figure_style, line_styles
 from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, sigma_text
@@ -24,6 +22,7 @@ from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, read
 from robustbench_ln.report.paper.panels import Panels, make_panels, room_for
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, find_images
 from robustbench_ln.report.paper.points import interval_sentence, line_points
+from robustbench_ln.report.paper.printed import printed_accuracies
 from robustbench_ln.report.paper.strip import STRIP, draw_strip, widen_axis
 
 #: Lines of more points carry markers at some of them.
@@ -78,7 +77,7 @@ def draw_curves(item: Item, room: Room) -> Drawn:
         data = find_images(entry, room)
         for pair in readings_of(shown):
             own = shown[(shown["noise_text"] == pair[0]) & (shown["reading"] == pair[1])]
-            printed = _printed(item, entry, own, label)
+            printed = _printed(item, own, label)
             panels.append(Panel(noise_name(*pair), entry, own, printed, data))
         if panels:
             drawn.exhibits.append(_paper_figure(item, panels, label))
@@ -107,28 +106,13 @@ def paper_handle() -> Line2D:
     )
 
 
-def _printed(item: Item, entry: Evidence, points: pd.DataFrame, label: str) -> pd.DataFrame:
+def _printed(item: Item, points: pd.DataFrame, label: str) -> pd.DataFrame:
     """Return the numbers that the paper prints for the lines of a panel."""
-    rows = []
-    for claim in item.experiment.claims:
-        if not isinstance(claim, Value):
-            continue
-        of = claim.of
-        lines = points.drop_duplicates(label)
-        norm = parse_norm(of.norm)
-        mode = of.mode or find_norm(norm[0]).home_mode
-        for line in lines.itertuples():
-            groups = {} if pd.isna(line.groups) else {"groups": int(line.groups)}
-            if (
-                of.noise == line.kind
-                and of.benchmark in (None, entry.benchmark)
-                and fits((line.norm, groups), norm)
-                and (mode, of.small_sets) == (line.mode, line.small_sets)
-            ):
-                rows += [
-                    {label: getattr(line, label), "sigma": float(sigma), "accuracy": claim.paper / 100}
-                    for sigma in parse_sigmas(str(claim.sigma))
-                ]
+    rows = [
+        {label: line[label], "sigma": sigma, "accuracy": accuracy}
+        for line in points.drop_duplicates(label).to_dict("records")
+        for sigma, accuracy in printed_accuracies(item.experiment, line).items()
+    ]
     return pd.DataFrame(rows, columns=[label, "sigma", "accuracy"])
 
 

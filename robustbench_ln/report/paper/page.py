@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from robustbench_ln import __version__
 from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.experiments.verdicts import Check, Outcome, Verdict
+from robustbench_ln.experiments.verdicts import Check, Outcome, Verdict, summary
 from robustbench_ln.report.exhibit import Exhibit
 from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.forms import draw_item
@@ -78,7 +77,7 @@ class Section:
     sheets: list[Sheet]
     remarks: list[str]
     claims: list[ClaimRow]
-    outcomes: dict[str, int]
+    outcomes: dict[Outcome, int]
 
 
 def render_paper(items: list[Item], room: Room, problems: list[str], digest: str) -> str:
@@ -108,7 +107,6 @@ def render_paper(items: list[Item], room: Room, problems: list[str], digest: str
 def _section(item: Item, room: Room) -> Section:
     drawn = draw_item(item, room)
     experiment = item.experiment
-    counts = Counter(verdict.outcome for verdict in item.verdicts)
     asked = sum(entry.asked for entry in item.evidence)
     networks = f"{sum(len(entry.models) for entry in item.evidence)} of {asked}"
     cells = f"{sum(len(entry.cells) for entry in item.evidence):,}"
@@ -126,7 +124,7 @@ def _section(item: Item, room: Room) -> Section:
         drawn.sheets,
         drawn.remarks,
         [_claim(verdict) for verdict in item.verdicts],
-        {outcome: counts[outcome] for outcome in MARKS},
+        summary(item.verdicts),
     )
 
 
