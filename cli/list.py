@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.store.open import open_store
 
 from . import options
@@ -25,15 +27,8 @@ def list_(
     json: options.Json = False,
 ) -> None:
     """List the items of the paper: what they show, their presets, and how far they are measured."""
-    # pandas and SciPy take half a second, which no other command should wait for.
-    from robustbench_ln.experiments.state import progress_of
-    from robustbench_ln.experiments.verdicts import paper_values
-    from robustbench_ln.store.frame import load_results
-
     declared = load_declared(find_config(config))
-    store = open_store(results)
-    table = load_results(results)
-    states = {name: progress_of(declared, name, store, table, preset) for name in declared.experiments}
+    states = progress_of(declared, open_store(results), preset)
     if json:
         print_json(
             {

@@ -13,14 +13,8 @@ import typer
 from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
 
+from .commands import Commands, add_commands
 from .console import print_error, say
-from .convert import convert
-from .corrupt_eval import corrupt_eval
-from .list import list_
-from .report import report
-from .results import results
-from .run import run
-from .train import train
 
 _EPILOG = (
     "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 a part failed, "
@@ -28,23 +22,14 @@ _EPILOG = (
 )
 app = typer.Typer(
     name="lnbench",
+    cls=Commands,
     no_args_is_help=True,
     epilog=_EPILOG,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog="Example: lnbench train --benchmark mnist --norm localnorm:groups=5 --seed 0 --seed 1")(
-    train
-)
-app.command("corrupt-eval", epilog="Example: lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1")(
-    corrupt_eval
-)
-app.command(epilog="Example: lnbench convert torchvision:resnet18 --norm localnorm --groups 8")(convert)
-app.command(epilog="Example: lnbench run fig7 --preset quick")(run)
-app.command("list", epilog="Example: lnbench list --json")(list_)
-app.command(epilog="Example: lnbench report --results results/replication.npz --out page.html")(report)
-app.add_typer(results, name="results")
+add_commands(app)
 
 
 #: States of the machine that a user can mend; any other OSError is a defect and shows its traceback.

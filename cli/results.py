@@ -14,7 +14,12 @@ from robustbench_ln.store.pack import pack as pack_results
 from . import options
 from .console import SOME_FAILED, print_json, say
 
-results = typer.Typer(no_args_is_help=True, help="Pack results into one small file, or merge them.")
+results = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Pack results into one small file, or merge them.",
+)
 
 
 @results.command(epilog="Example: lnbench results pack --select 'mnist*' --out mnist.npz")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from replication import Replication, markdown_table
 
+from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
-from robustbench_ln.experiments.verdicts import paper_values
 from robustbench_ln.noise import NOISES
 from robustbench_ln.norms.registry import NORMS
 

@@ -12,10 +12,11 @@ import pandas as pd
 from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.benchmarks.declared import Declared
+from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence
 from robustbench_ln.experiments.state import progress_of
-from robustbench_ln.experiments.verdicts import Verdict, judge, paper_values, summary
+from robustbench_ln.experiments.verdicts import Verdict, judge, summary
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
@@ -104,12 +105,12 @@ class Replication:
     def items(self) -> str:
         """Return a table of all items: what was measured and what became of the claims."""
         rows = []
+        states = progress_of(self.declared, self.results)
         for name, experiment in self.declared.experiments.items():
-            states = progress_of(self.declared, name, self.results, self.table)
             measured = [
                 f"{state.benchmark} ({state.preset}): {state.networks} of {state.networks_asked} networks, "
                 f"{state.cells:,} of {state.cells_asked:,} cells"
-                for state in states
+                for state in states[name]
                 if state.networks
             ]
             outcomes = summary(self.verdicts(name)).items()

@@ -21,7 +21,11 @@ _MAX_DEPTH = 20
 _KINDS = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
 
 
-class _Loader(yaml.SafeLoader):
+#: PyYAML without libyaml takes seven times as long.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
     """YAML 1.1 with the numbers of YAML 1.2: 1e-3 is one, and 1:30 and 0_1 are texts."""
 
 
@@ -58,7 +62,7 @@ class YamlFile:
         self._root = self._compose()
         self._seen: set[int] = set()
         self._constructor = SafeConstructor()
-        self.value = self._plain(self._root, 0)
+        self.value = self._plain(self._root)
 
     def error(self, location: Location, message: str, hint: str = "") -> LnbenchError:
         """Return an error that points at the line of a location, as far as the file has it."""
@@ -74,11 +78,11 @@ class YamlFile:
                 f"'{self.path}' has {len(content):,} bytes.", f"At most {_MAX_BYTES:,} are read."
             )
         try:
-            root = yaml.compose(content.decode("utf-8"), Loader=_Loader)
+            text = content.decode("utf-8")
+            self._check_depth(text)
+            root = yaml.compose(text, Loader=_Loader)
         except UnicodeDecodeError as error:
             raise LnbenchError(f"'{self.path}' is not a UTF-8 text: {error.reason}.") from error
-        except RecursionError as error:
-            raise LnbenchError(f"'{self.path}' is nested too deeply to be read.") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -88,22 +92,32 @@ class YamlFile:
             raise self._error_at(1, "the file is empty.")
         return root
 
-    def _plain(self, node: yaml.Node, depth: int) -> Any:
+    def _check_depth(self, text: str) -> None:
+        """Make sure that composing, which calls itself for each level in C, does not run out of stack."""
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _MAX_DEPTH:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise self._error_at(line, f"nested more than {_MAX_DEPTH} levels deep.")
+
+    def _plain(self, node: yaml.Node) -> Any:
         line = _line_of(node)
         if id(node) in self._seen:
             raise self._error_at(line, "an alias points here.", "Write the values out.")
         self._seen.add(id(node))
-        if depth > _MAX_DEPTH:
-            raise self._error_at(line, f"nested more than {_MAX_DEPTH} levels deep.")
         prefix, _, kind = node.tag.rpartition(":")
         if prefix != "tag:yaml.org,2002" or kind not in _KINDS:
             raise self._error_at(
                 line, f"not YAML that is read here: {node.tag}.", "Write a text or a number."
             )
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, depth)
+            return self._mapping(node)
         if isinstance(node, yaml.SequenceNode):
-            return [self._plain(item, depth + 1) for item in node.value]
+            return [self._plain(item) for item in node.value]
         try:
             # A date stays the text that it is.
             return (
@@ -115,7 +129,7 @@ class YamlFile:
             shown = node.value if len(node.value) < 40 else f"{node.value[:40]}..."
             raise self._error_at(line, f"'{shown}' is not a value of type {kind}.") from error
 
-    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -124,7 +138,7 @@ class YamlFile:
                 raise self._error_at(
                     _line_of(key), f"the key '{key.value}' stands here a second time.", "Keep one of them."
                 )
-            values[key.value] = self._plain(value, depth + 1)
+            values[key.value] = self._plain(value)
         return values
 
     def _line(self, location: Location) -> int:

@@ -16,7 +16,7 @@ from robustbench_ln.benchmarks.decidable import check_claim, shown_norm_names
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.training import TrainSettings
-from robustbench_ln.data.open import check_spec
+from robustbench_ln.data.names import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.identity import check_name
 from robustbench_ln.models.registry import check_network

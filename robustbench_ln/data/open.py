@@ -10,35 +10,13 @@ from pathlib import Path
 from robustbench_ln.data import digits, folder, stanford_cars, torchvision_sets
 from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, write_decoded
 from robustbench_ln.data.decoded import decoded_root
-from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.data.names import check_spec, takes_image_size
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.publish import check_writable, publish_directory
 
-DATA_NAMES = ("digits", "mnist", "cifar10", "stanford-cars", "folder:PATH")
-#: Sets whose image files are brought to a size.
-_SIZED = ("stanford-cars", "folder")
 #: Raised by one whenever decoding changes, so that old decoded arrays are not read.
 _DECODER_VERSION = 1
 _ELSEWHERE = "Choose another folder with --data-dir DIR or LNBENCH_DATA."
-
-
-def check_spec(spec: str) -> tuple[str, str]:
-    """Return the name and the path of a data set as on the command line, without looking for it.
-
-    Raises:
-        LnbenchError: an unknown name, or a folder without a path.
-    """
-    name, _, path = spec.partition(":")
-    if name == "folder":
-        if not path:
-            raise LnbenchError("Data 'folder' needs a path.", "Write folder:PATH.")
-    elif spec not in DATA_NAMES:
-        raise UnknownNameError("data set", spec, DATA_NAMES)
-    return name, path
-
-
-def takes_image_size(spec: str) -> bool:
-    """Return whether a data set's images can be brought to a size."""
-    return spec.partition(":")[0] in _SIZED
 
 
 def open_data(
@@ -63,7 +41,7 @@ def open_data(
         LnbenchError: an unknown name, or data that are missing, unreadable or inconsistent.
     """
     name, path = check_spec(spec)
-    if image_size is not None and name not in _SIZED:
+    if image_size is not None and not takes_image_size(spec):
         raise LnbenchError(f"Data set '{name}' has images of a fixed size.", "Leave out --image-size.")
     if image_size is not None and image_size < 1:
         raise LnbenchError(f"An image size of {image_size} has no pixels.", "Give 1 or more.")
@@ -89,7 +67,7 @@ def open_data(
     cached = decoded_root(data_dir) / f"{name}-{key}"
     if not cached.is_dir():
         check_writable(cached.parent, _ELSEWHERE)
-        if name in _SIZED:
+        if takes_image_size(spec):
             on_note(f"Decoding the images of '{spec}'; this is done once and kept in '{cached}'.")
         publish_directory(cached, lambda hidden: write_decoded(decode(hidden), hidden))
     try:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Reading
 from robustbench_ln.benchmarks.read import ALL
-from robustbench_ln.data.open import check_spec
+from robustbench_ln.data.names import check_spec
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 
 

@@ -9,12 +9,13 @@ import pandas as pd
 
 from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.claims import Of
+from robustbench_ln.benchmarks.printed import mode_of
 from robustbench_ln.experiments.checks import Point, UndecidedError, points_of
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.noise import parse_sigmas
-from robustbench_ln.norms.registry import find_norm, parse_norm
+from robustbench_ln.norms.registry import parse_norm
 from robustbench_ln.store.stored import StoredModel
 
 #: Its sigma 0 is no clean image.
@@ -61,11 +62,6 @@ class Curve:
     def points(self) -> list[Point]:
         """Return accuracies; Wilson's interval where there is one network."""
         return points_of(self.table(), self.images, self.cells.drop_duplicates("sigma").set_index("sigma"))
-
-
-def mode_of(of: Of) -> str:
-    """Return the mode of a curve, the norm's home mode unless it names one."""
-    return of.mode or find_norm(parse_norm(of.norm)[0]).home_mode
 
 
 def label_of(of: Of) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
+from robustbench_ln.experiments.needs import Need, count_networks, needs_of, preset_of, shown_norms
 from robustbench_ln.identity import recipe_id
 from robustbench_ln.norms.registry import resolve_options
 from robustbench_ln.store.results import Results
@@ -107,8 +107,7 @@ def _of_preset(
     readings = cells.groupby("cell")["reading"].transform("nunique")
     cells = cells.assign(reading=cells["reading"].where(readings == 1, "both"))
     cells = _without_repeats(cells.drop_duplicates("cell", ignore_index=True))
-    # Histograms are of images alone.
-    asked = 0 if experiment.figure == "histograms" else max(len(norms) * len(settings.seeds), len(own))
+    asked = max(count_networks(experiment, settings), len(own))
     taken = preset if preset in settings.presets else PAPER
     return Evidence(name, taken, settings, results, tuple(own), cells, asked)
 

@@ -95,6 +95,13 @@ def shown_norms(experiment: Experiment, settings: Benchmark) -> tuple[tuple[str,
     return tuple(norm for norm in resolved if any(fits(norm, one) for one in wanted))
 
 
+def count_networks(experiment: Experiment, settings: Benchmark) -> int:
+    """Return how many networks an experiment asks of a benchmark; histograms are of images alone."""
+    if experiment.figure == "histograms":
+        return 0
+    return len(shown_norms(experiment, settings)) * len(settings.seeds)
+
+
 def fits(norm: tuple[str, Mapping[str, Any]], wanted: tuple[str, Mapping[str, Any]]) -> bool:
     """Return whether a norm has the name and the options that are asked for."""
     return norm[0] == wanted[0] and all(norm[1].get(name) == value for name, value in wanted[1].items())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
+from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.declared import Declared
-from robustbench_ln.experiments.evidence import gather_evidence
-from robustbench_ln.experiments.needs import count_cells, needs_of
+from robustbench_ln.benchmarks.experiment import Experiment
+from robustbench_ln.experiments.needs import count_cells, count_networks, needs_of, preset_of
 from robustbench_ln.store.results import Results
 
 
@@ -31,27 +30,46 @@ class Progress:
     cells_asked: int
 
 
-def progress_of(
-    declared: Declared, name: str, results: Results, table: pd.DataFrame, preset: str | None = None
-) -> list[Progress]:
-    """Return how far an item is, one entry a benchmark.
+def progress_of(declared: Declared, results: Results, preset: str | None = None) -> dict[str, list[Progress]]:
+    """Return how far every item is, by its name, one entry a benchmark.
 
     Args:
         declared: the file.
-        name: the item.
         results: the store, or packed results.
-        table: their `load_results`.
         preset: of this preset; None takes the fullest one that has a network.
     """
-    experiment = declared.experiment(name)
-    return [
-        Progress(
-            one.benchmark,
-            one.preset,
-            len(one.models),
-            one.asked,
-            len(one.cells),
-            max(count_cells(needs_of(declared, experiment, one.benchmark, one.preset)), len(one.cells)),
-        )
-        for one in gather_evidence(declared, experiment, results, table, preset)
-    ]
+    if not results.model_ids():
+        return {
+            name: [_untouched(declared, experiment, benchmark, preset) for benchmark in experiment.benchmarks]
+            for name, experiment in declared.experiments.items()
+        }
+    # pandas takes half a second, which a list of what could be run should not wait for.
+    from robustbench_ln.experiments.evidence import gather_evidence
+    from robustbench_ln.store.frame import load_results
+
+    table = load_results(results.root)
+    return {
+        name: [
+            Progress(
+                one.benchmark,
+                one.preset,
+                len(one.models),
+                one.asked,
+                len(one.cells),
+                max(_cells_asked(declared, experiment, one.benchmark, one.preset), len(one.cells)),
+            )
+            for one in gather_evidence(declared, experiment, results, table, preset)
+        ]
+        for name, experiment in declared.experiments.items()
+    }
+
+
+def _untouched(declared: Declared, experiment: Experiment, benchmark: str, preset: str | None) -> Progress:
+    settings = preset_of(declared, benchmark, preset or PAPER)
+    taken = preset if preset in settings.presets else PAPER
+    networks = count_networks(experiment, settings)
+    return Progress(benchmark, taken, 0, networks, 0, _cells_asked(declared, experiment, benchmark, taken))
+
+
+def _cells_asked(declared: Declared, experiment: Experiment, benchmark: str, preset: str) -> int:
+    return count_cells(needs_of(declared, experiment, benchmark, preset))

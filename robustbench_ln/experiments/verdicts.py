@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import pandas as pd
 
-from robustbench_ln.benchmarks.claims import AnyClaim, Best, Of, Parameters, Spread, TrainingTime, Value
+from robustbench_ln.benchmarks.claims import AnyClaim, Best, Of, Parameters, Spread, TrainingTime
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.experiments.checks import Check, Point, UndecidedError
 from robustbench_ln.experiments.curves import (
@@ -19,7 +19,6 @@ from robustbench_ln.experiments.curves import (
     curve_in,
     in_scene,
     label_of,
-    mode_of,
     networks_of,
     rows_of,
     scenes_of,
@@ -28,9 +27,8 @@ from robustbench_ln.experiments.curves import (
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.rules import CurveClaim, Finding, find, find_best, sides_of
 from robustbench_ln.experiments.trained import check_parameters, check_spread, check_time
-from robustbench_ln.noise import parse_sigmas
 
-__all__ = ["Check", "Outcome", "Point", "Verdict", "judge", "paper_values", "summary"]
+__all__ = ["Check", "Outcome", "Point", "Verdict", "judge", "summary"]
 
 Outcome = Literal["holds", "holds in part", "does not hold", "no verdict", "not run here"]
 
@@ -71,33 +69,6 @@ def summary(verdicts: Sequence[Verdict]) -> dict[Outcome, int]:
     """Return how many claims have each outcome, none left out."""
     counts = Counter(verdict.outcome for verdict in verdicts)
     return {outcome: counts[outcome] for outcome in get_args(Outcome)}
-
-
-def paper_values(experiment: Experiment) -> list[dict[str, Any]]:
-    """Return every number that the paper prints and a claim holds against measurements, as JSON values.
-
-    Returns:
-        Of each: `claim` (its id), `benchmark` (None for all of the experiment), `norm`, `mode` and `noise`
-        (a kind; None where there is none), `sigma`, `paper` (the number) and its `unit`: "percent",
-        "parameters", or "times" the seconds of the norm named by `to`.
-    """
-    values: list[dict[str, Any]] = []
-    for claim in experiment.claims:
-        if isinstance(claim, Value):
-            of = claim.of
-            curve = {"benchmark": of.benchmark, "norm": of.norm, "mode": mode_of(of), "noise": of.noise}
-            values += [
-                {"claim": claim.id, **curve, "sigma": float(sigma), "paper": claim.paper, "unit": "percent"}
-                for sigma in parse_sigmas(claim.sigma)
-            ]
-        elif isinstance(claim, Parameters | TrainingTime):
-            norm = claim.norm if isinstance(claim, Parameters) else claim.of
-            known: dict[str, Any] = {"claim": claim.id, "benchmark": claim.benchmark, "norm": norm}
-            known |= {"mode": None, "noise": None, "sigma": None, "paper": claim.paper, "unit": "parameters"}
-            values.append(
-                known if isinstance(claim, Parameters) else {**known, "unit": "times", "to": claim.to}
-            )
-    return values
 
 
 def _verdict(claim: AnyClaim, checks: list[Check], missing: list[str]) -> Verdict:

@@ -13,7 +13,8 @@ from pathlib import Path
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.data.open import open_data, takes_image_size
+from robustbench_ln.data.names import takes_image_size
+from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.asked import Asked
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.data.open import open_data, takes_image_size
+from robustbench_ln.data.names import takes_image_size
+from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.results import choose_names
 from robustbench_ln.store.store import Store

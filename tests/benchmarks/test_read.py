@@ -324,3 +324,11 @@ def test_modules_that_only_plan_import_no_torch(module):
 def test_a_mistake_that_is_no_wrong_type_points_at_its_line_too(text, part, written):
     with pytest.raises(LnbenchError, match=part):
         load_declared(written(text))
+
+
+@pytest.mark.parametrize("levels", [25, 400_000])
+def test_a_file_of_too_many_levels_is_named_before_it_is_composed(levels, tmp_path):
+    path = tmp_path / "deep.yaml"
+    path.write_text(f"grids:\n  deep: {'[' * levels}{']' * levels}\n", encoding="utf-8")
+    with pytest.raises(LnbenchError, match=r":2: nested more than 20 levels deep"):
+        load_declared(path)

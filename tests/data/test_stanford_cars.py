@@ -10,7 +10,8 @@ from torchvision.datasets import StanfordCars
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.data import stanford_cars
-from robustbench_ln.data.open import open_data, takes_image_size
+from robustbench_ln.data.names import takes_image_size
+from robustbench_ln.data.open import open_data
 
 ANNOTATIONS = {"train": "devkit/cars_train_annos.mat", "test": "cars_test_annos_withlabels.mat"}
 NAMES = ["AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Audi R8 Coupe 2012"]

@@ -107,9 +107,9 @@ def test_networks_that_items_share_are_trained_once_and_cells_measured_once(decl
     assert set(entry.cells[entry.cells["small_sets"]]["set_size"]) == {10}
     (verdict,) = judge(declared.experiment("first"), [entry])
     assert (verdict.outcome, len(verdict.checks)) == ("holds", 2), "one check a noise of the kind"
-    (state,) = progress_of(declared, "first", store, table)
+    (state,) = progress_of(declared, store)["first"]
     assert (state.networks, state.networks_asked, state.cells, state.cells_asked) == (2, 2, 16, 16)
-    (full,) = progress_of(declared, "first", store, table, "paper")
+    (full,) = progress_of(declared, store, "paper")["first"]
     assert (full.networks, full.networks_asked, full.cells) == (0, 4, 0)
 
 

@@ -7,9 +7,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.evidence import gather_evidence
-from robustbench_ln.experiments.verdicts import judge, paper_values, summary
+from robustbench_ln.experiments.verdicts import judge, summary
 from robustbench_ln.store.frame import tabulate
 from robustbench_ln.store.store import Store
 from tests.experiments.measured import SETTINGS, TIME, VALUE, Measured, experiment

@@ -1,0 +1,94 @@
+"""The commands of `lnbench`; the module of one is imported when it is asked for.
+
+So neither help nor a mistyped name waits for libraries that only some commands use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command.
+
+    Attributes:
+        module: of this package, where a function or Typer of the command's name, with "_" for "-", stands;
+            a "_" is added where the name is one of Python's own.
+        help: what the list of commands says of it, the first line of its docstring.
+        example: below its own help.
+    """
+
+    module: str
+    help: str
+    example: str = ""
+
+
+COMMANDS = {
+    "train": Entry(
+        "train",
+        "Train the networks of a benchmark, one for each norm and seed.",
+        "lnbench train --benchmark mnist --norm localnorm:groups=5 --seed 0 --seed 1",
+    ),
+    "corrupt-eval": Entry(
+        "corrupt_eval",
+        "Measure every trained model in every test-time mode that fits it, as noise grows.",
+        "lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1",
+    ),
+    "convert": Entry(
+        "convert",
+        "Replace every BatchNorm2d of a trained network by another norm, keeping gamma and beta.",
+        "lnbench convert torchvision:resnet18 --norm localnorm --groups 8",
+    ),
+    "run": Entry(
+        "run",
+        "Train what is missing for the paper's items, measure what is missing, and write results/paper.html.",
+        "lnbench run fig7 --preset quick",
+    ),
+    "list": Entry(
+        "list",
+        "List the items of the paper: what they show, their presets, and how far they are measured.",
+        "lnbench list --json",
+    ),
+    "report": Entry(
+        "report",
+        "Write the report: curves, modes, confusion matrices, noisy samples, coverage and provenance.",
+        "lnbench report --results results/replication.npz --out page.html",
+    ),
+    "results": Entry("results", "Pack results into one small file, or merge them."),
+}
+
+
+class Commands(TyperGroup):
+    """The group of all commands: it lists them without importing them, and runs them in full."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Return the name, the command and its arguments."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and _load(str(name)), rest
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Let an application list all commands."""
+    for name, entry in COMMANDS.items():
+        app.command(name, help=entry.help)(_listed)
+
+
+def _listed() -> None:
+    """Stand for a command in the list of commands."""
+
+
+def _load(name: str) -> Any:
+    entry = COMMANDS[name]
+    module = import_module(f".{entry.module}", __package__)
+    own = getattr(module, "list_" if name == "list" else entry.module)
+    if isinstance(own, typer.Typer):
+        return typer.main.get_command(own)
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(name, epilog=f"Example: {entry.example}")(own)
+    return typer.main.get_command(app)
