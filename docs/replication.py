@@ -14,13 +14,12 @@ from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
-from robustbench_ln.experiments.evidence import Evidence, gather_evidence
+from robustbench_ln.experiments.evidence import Evidence, gather_evidence, of_one_data_set
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import Verdict, judge, summary
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
-from robustbench_ln.report.paper.points import of_one_data_set
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 
@@ -132,7 +131,7 @@ class Replication:
             rows = [
                 [
                     verdict.claim.text,
-                    check.benchmark,
+                    check.place,
                     f"{check.noise or 'clean'} ({check.reading})",
                     check.measured or check.reason,
                     {True: "holds", False: "does not hold", None: "no verdict"}[check.holds],
@@ -217,7 +216,7 @@ class Replication:
                 for noise, cells in of_one_data_set(entry.cells).groupby("noise_text"):
                     if (entry.benchmark, noise) not in seen:
                         seen.add((entry.benchmark, noise))
-                        yield entry.benchmark, entry.preset, str(noise), cells
+                        yield entry.place, entry.preset, str(noise), cells
 
 
 def _curve(cells: pd.DataFrame, norm: str, *, small_sets: bool) -> pd.Series:

@@ -113,3 +113,12 @@ def merged_training(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     schedules = ("decay", "decay_every", "milestones", "one_cycle")
     replaced = schedules if any(name in changes for name in schedules) else ()
     return {name: value for name, value in base.items() if name not in replaced} | dict(changes)
+
+
+def on_data(benchmark: str, data: str) -> str:
+    """Return a benchmark's name with that of its data, where the one does not begin with the other.
+
+    >>> on_data("cifar10-vgg", "cifar10"), on_data("cifar10-vgg", "folder:cifar10-jpg")
+    ('cifar10-vgg', 'cifar10-vgg on folder:cifar10-jpg')
+    """
+    return benchmark if benchmark.startswith(data) else f"{benchmark} on {data}"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize
 
+from robustbench_ln.benchmarks.benchmark import on_data
 from robustbench_ln.metrics import t_interval
 
 Floats = npt.NDArray[np.float64]
@@ -73,6 +74,11 @@ class Check:
     points: tuple[Point, ...] = ()
     reason: str = ""
     clear: bool | None = None
+
+    @property
+    def place(self) -> str:
+        """Whose networks on which data."""
+        return on_data(self.benchmark, self.data)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,6 +15,7 @@ from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.noise import parse_sigmas
+from robustbench_ln.noise.grid import DEFAULT_POINTS
 from robustbench_ln.norms.registry import parse_norm
 from robustbench_ln.store.stored import StoredModel
 
@@ -45,10 +46,12 @@ class Curve:
     Attributes:
         label: its name in sentences.
         cells: one a training seed and sigma.
+        asked: the sigmas that the experiment asks for.
     """
 
     label: str
     cells: pd.DataFrame
+    asked: frozenset[float] = frozenset()
 
     def table(self, measure: str = "accuracy") -> pd.DataFrame:
         """Return a measure, a row a sigma and a column a training seed."""
@@ -116,7 +119,7 @@ def in_scene(rows: pd.DataFrame, scene: Scene) -> pd.DataFrame:
 
 
 def curve_in(entry: Evidence, rows: pd.DataFrame, scene: Scene, label: str, norm: str) -> Curve:
-    """Return a curve in a scene.
+    """Return a curve of one mode and kind of sets in a scene.
 
     Raises:
         UndecidedError: it was not measured there, or its norm names networks with different options.
@@ -126,7 +129,23 @@ def curve_in(entry: Evidence, rows: pd.DataFrame, scene: Scene, label: str, norm
         where = f" under {scene.noise}" if scene.noise else ""
         raise UndecidedError(f"{label} of {entry.benchmark} was not measured on {scene.data}{where}")
     one_kind([model for model in networks_of(entry, norm) if model.id in set(rows["model"])], norm)
-    return Curve(label, cells)
+    mode, small_sets = cells["mode"].iloc[0], bool(cells["small_sets"].iloc[0])
+    asked = entry.asked_sigmas(norm, mode, scene.noise, small_sets=small_sets)
+    return Curve(label, cells, frozenset(asked))
+
+
+def same_networks(line: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of a line at the sigmas that all of its networks were measured at.
+
+    Means over other networks from one sigma to the next would show the networks' difference as a jump of the
+    curve. A network that leaves fewer sigmas than a default grid has points, as while it is being measured,
+    is left out instead.
+    """
+    sigmas = line.groupby("train_seed")["sigma"].agg(set).to_dict()
+    enough = min(DEFAULT_POINTS, max(map(len, sigmas.values())))
+    while len(shared := set.intersection(*sigmas.values())) < enough:
+        del sigmas[min(sigmas, key=lambda seed: (len(sigmas[seed]), -seed))]
+    return line[line["sigma"].isin(shared) & line["train_seed"].isin(list(sigmas))]
 
 
 def one_kind(networks: Sequence[StoredModel], norm: str) -> None:
@@ -189,25 +208,34 @@ def paired(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     return [table.where(there) for table in cut]
 
 
-def at_sigmas(points: Sequence[Point], grid: str | None) -> tuple[list[Point], list[float]]:
+def at_sigmas(
+    points: Sequence[Point], grid: str | None, asked: Collection[float] = ()
+) -> tuple[list[Point], list[float], list[float]]:
     """Return the points at the sigmas of a claim, and the sigmas that were not measured.
+
+    Args:
+        points: at every measured sigma.
+        grid: the sigmas of the claim; None for all.
+        asked: the sigmas that the experiment asks for at this preset.
+
+    Returns:
+        The points; the sigmas of the claim without one; and of these, those that are asked for.
 
     Raises:
         UndecidedError: none was measured.
     """
-    if grid is None and points:
-        return list(points), []
-    wanted = [float(sigma) for sigma in parse_sigmas(grid)] if grid is not None else []
-    kept = [point for point in points if point.sigma in wanted]
+    wanted = {float(sigma) for sigma in parse_sigmas(grid)} if grid is not None else None
+    kept = [point for point in points if wanted is None or point.sigma in wanted]
     if kept:
-        measured = {point.sigma for point in kept}
-        return kept, [sigma for sigma in wanted if sigma not in measured]
+        missing = (set(asked) if wanted is None else wanted) - {point.sigma for point in kept}
+        return kept, sorted(missing), sorted(missing & set(asked))
     if not points:
         raise UndecidedError("no sigma was measured on all sides")
     known = [point.sigma for point in points]
-    nearest = {min(known, key=lambda sigma: abs(sigma - one)) for one in wanted}
+    nearest = {min(known, key=lambda sigma: abs(sigma - one)) for one in wanted or ()}
     raise UndecidedError(
-        f"none of sigma {listed(wanted)} was measured; the nearest measured: {listed(sorted(nearest))}"
+        f"none of sigma {listed(sorted(wanted or ()))} was measured; "
+        f"the nearest measured: {listed(sorted(nearest))}"
     )
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing
+from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing, on_data
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.experiments.needs import Need, count_networks, needs_of, preset_of, shown_norms
+from robustbench_ln.experiments.needs import Need, count_networks, fits, needs_of, preset_of, shown_norms
 from robustbench_ln.identity import recipe_id
-from robustbench_ln.norms.registry import resolve_options
+from robustbench_ln.modes import modes_for
+from robustbench_ln.norms.registry import parse_norm, resolve_options
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
 
@@ -35,6 +36,7 @@ class Evidence:
             noise's name), `noise_text` (the noise with its options) and `small_sets`; one for each network,
             noise, mode, sets and sigma.
         asked: number of networks that the benchmark declares, or of those there are where that is more.
+        needs: the sweeps that the experiment asks for; none where there is no network.
     """
 
     benchmark: str
@@ -44,6 +46,26 @@ class Evidence:
     models: tuple[StoredModel, ...]
     cells: pd.DataFrame
     asked: int
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The benchmark's name, and that of the data of `of_one_data_set`."""
+        cells = of_one_data_set(self.cells)
+        return self.benchmark if cells.empty else on_data(self.benchmark, str(cells["data"].iloc[0]))
+
+    def asked_sigmas(self, norm: str, mode: str, noise_text: str, *, small_sets: bool) -> set[float]:
+        """Return the sigmas that the experiment asks for of one curve."""
+        wanted = parse_norm(norm)
+        return {
+            float(sigma)
+            for need in self.needs
+            if need.noise.text == noise_text
+            and (need.small_sets is not None) == small_sets
+            and mode in (need.modes or modes_for(wanted[0]))
+            and any(fits(one, wanted) for one in need.norms)
+            for sigma in need.sigmas
+        }
 
 
 def gather_evidence(
@@ -109,7 +131,7 @@ def _of_preset(
     cells = _without_repeats(cells.drop_duplicates("cell", ignore_index=True))
     asked = max(count_networks(experiment, settings), len(own))
     taken = preset if preset in settings.presets else PAPER
-    return Evidence(name, taken, settings, results, tuple(own), cells, asked)
+    return Evidence(name, taken, settings, results, tuple(own), cells, asked, tuple(needs))
 
 
 def is_of(model: StoredModel, declared: Declared, name: str, settings: Benchmark) -> bool:
@@ -132,6 +154,16 @@ def is_of(model: StoredModel, declared: Declared, name: str, settings: Benchmark
         # A set of no more images than that is used whole, and then no limit is written down.
         and (recipe["data"] or {}).get("limit") in (None, settings.train_images)
     )
+
+
+def of_one_data_set(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells on the test images that most of them are on.
+
+    A figure is of one data set, as of CIFAR-10's own images or of JPEG files; verdicts are given on each.
+    """
+    if cells.empty:
+        return cells
+    return cells[cells["checksum"] == cells["checksum"].value_counts(sort=True).index[0]]
 
 
 def _images_of(settings: Benchmark) -> tuple[str, int | None]:

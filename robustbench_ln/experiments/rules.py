@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -19,7 +19,7 @@ from robustbench_ln.experiments.checks import (
     linear_residual,
     points_of,
 )
-from robustbench_ln.experiments.curves import Curve, at_sigmas, listed, paired
+from robustbench_ln.experiments.curves import Curve, at_sigmas, listed, paired, same_networks
 
 CurveClaim = Value | Bound | Ordering | Ratio | Slope | Collapse
 #: Sigmas that a fit needs, and numbers of groups that a comparison needs.
@@ -81,7 +81,7 @@ def find(claim: CurveClaim, curves: Sequence[Curve]) -> Finding:
     """
     if isinstance(claim, Slope):
         return _slope(claim, curves[0])
-    return _within(_tested(claim, curves), claim.sigma)
+    return _within(_tested(claim, curves), claim.sigma, _asked(curves))
 
 
 def _tested(claim: Value | Bound | Ordering | Ratio | Collapse, curves: Sequence[Curve]) -> _Tested:
@@ -126,9 +126,18 @@ def _ratios(of: pd.DataFrame, to: pd.DataFrame) -> pd.DataFrame:
     return of.sub(to.mul(ratio, axis=0)).div(bottom, axis=0).add(ratio, axis=0)
 
 
-def _within(tested: _Tested, grid: str | None) -> Finding:
-    """Return whether what is tested lies, at every sigma of a grid, within what is allowed."""
-    points, missing = at_sigmas(tested.points, grid)
+def _asked(curves: Iterable[Curve]) -> set[float]:
+    """Return the sigmas that an experiment asks for of some curves."""
+    return set().union(*(curve.asked for curve in curves))
+
+
+def _within(tested: _Tested, grid: str | None, asked: set[float]) -> Finding:
+    """Return whether what is tested lies, at every sigma of a grid, within what is allowed.
+
+    Raises:
+        UndecidedError: it does at those that were measured, but others are still to be.
+    """
+    points, missing, waiting = at_sigmas(tested.points, grid, asked)
     decision = decide(points, tested.allowed)
     if tested.selected:
         # An interval of what was chosen by the same accuracies promises too much.
@@ -140,13 +149,18 @@ def _within(tested: _Tested, grid: str | None) -> Finding:
         f"{tested.subject}: {tested.write(worst.value)}{aside} at sigma {worst.sigma:g}{among}, "
         f"{_basis(worst, tested.write)}; asked for: {tested.asked}{_clearly(decision)}{_unmeasured(missing)}"
     )
+    if decision.holds and waiting:
+        raise UndecidedError(f"holds so far, sigma {listed(waiting)} still to be measured: {measured}")
     failing = listed(point.sigma for point in decision.failing)
     reason = "" if decision.holds else f"not {tested.asked} at sigma {failing}"
     return Finding(decision.holds, measured, tuple(points), reason, decision.clear)
 
 
 def _slope(claim: Slope, curve: Curve) -> Finding:
-    points, missing = at_sigmas(curve.points(), claim.sigma)
+    curve = replace(curve, cells=same_networks(curve.cells))
+    points, missing, waiting = at_sigmas(curve.points(), claim.sigma, curve.asked)
+    if waiting:
+        raise UndecidedError(f"{curve.label} is still to be measured at sigma {listed(waiting)}")
     if len(points) < _LEAST_SIGMAS:
         raise UndecidedError(
             f"{curve.label} was measured at {len(points)} sigmas; a fit needs {_LEAST_SIGMAS}"
@@ -205,7 +219,7 @@ def find_best(claim: Best, curves: Mapping[int, Curve]) -> Finding:
         aside,
         selected=True,
     )
-    return _within(tested, claim.sigma)
+    return _within(tested, claim.sigma, _asked(curves.values()))
 
 
 def percent(share: float) -> str:

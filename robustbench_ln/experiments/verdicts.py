@@ -89,7 +89,7 @@ def _verdict(claim: AnyClaim, checks: list[Check], missing: list[str]) -> Verdic
 
 
 def _place(check: Check) -> str:
-    return " ".join(filter(None, [check.benchmark, check.noise and f"under {check.noise}"]))
+    return " ".join(filter(None, [check.place, check.noise and f"under {check.noise}"]))
 
 
 def _checks(

@@ -111,11 +111,13 @@ class Measured:
             | {"small_sets": small_sets}
         )
 
-    def evidence(self):
+    def evidence(self, *needs):
         columns = ["cell", "reading", "kind", "noise_text", "small_sets"]
         cells = tabulate(self.rows).merge(pd.DataFrame(self.labels, columns=columns), on="cell")
         models = tuple(self.models.values())
-        return Evidence(self.benchmark, self.preset, self.settings, self.store, models, cells, len(models))
+        return Evidence(
+            self.benchmark, self.preset, self.settings, self.store, models, cells, len(models), needs
+        )
 
 
 def experiment(*claims, benchmarks=("small",), **more):

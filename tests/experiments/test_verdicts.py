@@ -7,13 +7,16 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from robustbench_ln.benchmarks.experiment import Sweep
 from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.evidence import gather_evidence
+from robustbench_ln.experiments.needs import Need
 from robustbench_ln.experiments.verdicts import judge, summary
+from robustbench_ln.norms.registry import resolve_options
 from robustbench_ln.store.frame import tabulate
 from robustbench_ln.store.store import Store
-from tests.experiments.measured import SETTINGS, TIME, VALUE, Measured, experiment
+from tests.experiments.measured import SETTINGS, TIME, VALUE, Measured, check, experiment
 
 
 def test_the_summary_counts_every_outcome(small):
@@ -106,3 +109,54 @@ def test_gathered_evidence_is_judged(tmp_path):
 def test_judging_does_not_need_torch_to_be_imported():
     code = "import sys, robustbench_ln.experiments.verdicts; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def asks_for(small, sigmas, *, modes=None, small_sets=None):
+    sweep = Sweep(noise="agn", sigma=sigmas, modes=modes)
+    norms = tuple((norm, resolve_options(norm, options)) for norm, options in small.settings.norm_options())
+    return Need("small", small.settings, sweep, tuple(sigmas.split(",")), norms, small_sets)
+
+
+@pytest.mark.parametrize(
+    ("claim", "asked", "outcome"),
+    [
+        ("{rule: bound, of: {norm: localnorm, noise: agn}, least: 60}", "0,1", "holds"),
+        ("{rule: bound, of: {norm: localnorm, noise: agn}, least: 60}", "0,1,2", "no verdict"),
+        ("{rule: bound, of: {norm: localnorm, noise: agn}, least: 60, sigma: '0,1'}", "0,1,2", "holds"),
+        ("{rule: bound, of: {norm: localnorm, noise: agn}, least: 60, sigma: '1,2'}", "0,1,2", "no verdict"),
+        # A claim's sigma that a preset left out is not waited for.
+        ("{rule: bound, of: {norm: localnorm, noise: agn}, least: 60, sigma: '1,3'}", "0,1,2", "holds"),
+        # One sigma is enough to refute it.
+        ("{rule: bound, of: {norm: localnorm, noise: agn}, least: 80}", "0,1,2", "does not hold"),
+        ("{rule: slope, of: {norm: localnorm, noise: agn}, form: linear}", "0,1,2,3,4,5", "no verdict"),
+    ],
+)
+def test_what_holds_so_far_is_no_verdict_while_sigmas_wait(claim, asked, outcome, small):
+    small.curve("localnorm", {0: 0.9, 1: 0.7})
+    (found,) = judge(experiment(claim), [small.evidence(asks_for(small, asked))])
+    assert found.outcome == outcome
+    if outcome == "no verdict":
+        assert "sigma 2 still to be measured" in found.reason or "at sigma 2, 3, 4, 5" in found.reason
+
+
+def test_sigmas_that_are_asked_of_another_mode_or_of_small_sets_are_not_waited_for(small):
+    small.curve("localnorm", {0: 0.9, 1: 0.7})
+    needs = (
+        asks_for(small, "0,1"),
+        asks_for(small, "0,1,2", modes=("voting",)),
+        asks_for(small, "2", small_sets=16),
+    )
+    claim = "{rule: bound, of: {norm: localnorm, noise: agn}, least: 60}"
+    (found,) = judge(experiment(claim), [small.evidence(*needs)])
+    assert found.outcome == "holds"
+
+
+def test_a_fit_goes_through_means_of_the_same_networks(small):
+    falling = {sigma: [0.9 - 0.08 * sigma] for sigma in range(10)}
+    # A second network, far below, at two sigmas only: with it the line has a kink.
+    falling[4].append(0.2)
+    falling[5].append(0.2)
+    small.curve("localnorm", falling)
+    found = check("{rule: slope, of: {norm: localnorm, noise: agn}, form: linear}", small)
+    assert found.holds
+    assert {point.seeds for point in found.points} == {1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from robustbench_ln.benchmarks.benchmark import on_data
 from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number, percent, percent_range
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, unmeasured
@@ -28,7 +29,7 @@ def draw_accuracies(item: Item, room: Room) -> Drawn:
     )
     rows = [
         [
-            row.benchmark,
+            on_data(row.benchmark, row.data),
             row.norm_label,
             "" if row.paper is None or pd.isna(row.paper) else percent(row.paper),
             percent(row.accuracy),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
 from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
@@ -14,7 +14,7 @@ from robustbench_ln.report.matrices import Matrix, shares_of
 from robustbench_ln.report.matrix_picture import draw_scale, show_shares
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import find_images
-from robustbench_ln.report.paper.points import home_label, of_one_data_set
+from robustbench_ln.report.paper.points import home_label
 
 #: Up to so many classes are named beside the lowest left matrix.
 _NAMED = 20
@@ -50,7 +50,7 @@ def _figure(item: Item, entry: Evidence, pair: tuple[str, str], cells: pd.DataFr
         (row.norm_label, row.sigma): room.store.counts(row.cell).confusion for row in ordered.itertuples()
     }
     classes = _class_names(entry, int(ordered["classes"].max()), room)
-    where = f"{entry.benchmark} under {noise_name(*pair)}"
+    where = f"{entry.place} under {noise_name(*pair)}"
     seeds = listed([str(seed) for seed in sorted(ordered["train_seed"].unique())])
     return Exhibit(
         _draw(counts, norms, sigmas, classes),

@@ -141,7 +141,7 @@ def _paper_figure(item: Item, panels: Sequence[Panel], label: str) -> Exhibit:
         picture = as_picture(grid.figure)
     return Exhibit(
         picture,
-        f"Accuracy by sigma on {panels[0].evidence.benchmark}. {_in_words(panels, label)}",
+        f"Accuracy by sigma of {panels[0].evidence.place}. {_in_words(panels, label)}",
         _caption(item, panels, everything, printed=printed, strip=bool(strip)),
         csv_uri(_plotted(panels, label)),
         csv_name(item.name, panels[0].evidence.benchmark, "accuracy"),
@@ -216,7 +216,7 @@ def _all_modes(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
             caption = f"Accuracy of {name} under {noise_name(*pair)} by mode, with 95 % interval"
             tables.append(by_sigma(caption, own, "mode_label", present.labels))
             words.append(f"{name} under {noise_name(*pair)}: {_lines_in_words(own, 'mode_label')}")
-    where = f" on {entry.benchmark}" if item.several else ""
+    where = f" of {entry.place}" if item.several else ""
     return Exhibit(
         picture,
         f"Accuracy by sigma and test-time mode{where}. {' '.join(words)}",
@@ -237,7 +237,7 @@ def _caption(item: Item, panels: Sequence[Panel], points: pd.DataFrame, *, print
     if points["home"].all():
         modes = "Each norm in its home mode, a panel for each noise."
     benchmark = panels[0].evidence.benchmark
-    sentences = [f"{item.experiment.paper}, {benchmark}. {modes}", interval_sentence(points)]
+    sentences = [f"{item.experiment.paper}, {panels[0].evidence.place}. {modes}", interval_sentence(points)]
     if printed:
         sentences.append(
             "Open markers: the numbers that the paper prints; it does not say for which reading."

@@ -66,7 +66,7 @@ def _figure(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
     return Exhibit(
         picture,
         f"Accuracy by number of groups. {_in_words(pairs, parts)}",
-        f"{item.experiment.paper}. Accuracy on {entry.benchmark} by the number of groups K, bars in the "
+        f"{item.experiment.paper}. Accuracy of {entry.place} by the number of groups K, bars in the "
         f"order of sigma, a panel a noise. Black lines are the intervals. {interval_sentence(points)}",
         csv_uri(pd.concat(parts)),
         csv_name(item.name, entry.benchmark, "groups"),

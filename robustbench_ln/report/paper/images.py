@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from robustbench_ln.data.dataset import DataSet, limited
-from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.experiments.needs import spread
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
@@ -18,7 +18,7 @@ from robustbench_ln.report.formats import sigma_text, visible
 from robustbench_ln.report.lines import by_sigma
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import as_tile, find_images, noisy_images
-from robustbench_ln.report.paper.points import home_label, interval_sentence, line_points, of_one_data_set
+from robustbench_ln.report.paper.points import home_label, interval_sentence, line_points
 
 _IMAGES, _COLUMNS, _PIXELS = 4, 5, 112
 _RIGHT, _WRONG = ("\u2713", "#175c39"), ("\u2717", "#9c1f16")
@@ -179,7 +179,7 @@ def _in_words(table: pd.DataFrame) -> str:
 def _accuracies(item: Item, entry: Evidence, pair: tuple[str, str], points: pd.DataFrame) -> Sheet:
     lines = points.assign(line=points["norm_label"] + ", " + points["mode_label"])
     caption = (
-        f"Accuracy on {entry.benchmark} under {noise_name(*pair)} by norm and mode, with 95 % interval. "
+        f"Accuracy of {entry.place} under {noise_name(*pair)} by norm and mode, with 95 % interval. "
         f"{interval_sentence(points)}"
     )
     names = list(dict.fromkeys(lines["line"]))

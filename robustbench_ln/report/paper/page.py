@@ -131,7 +131,7 @@ def _section(item: Item, room: Room) -> Section:
 def _recipe(entry: Evidence, room: Room) -> str:
     """Return what the networks of a benchmark are, and what a preset shortened."""
     presets = room.declared.benchmark(entry.benchmark).presets
-    shown = f"{entry.benchmark}: {counted(len(entry.models), 'network')} of {entry.asked} trained"
+    shown = f"{entry.place}: {counted(len(entry.models), 'network')} of {entry.asked} trained"
     if entry.preset == PAPER or entry.preset not in presets:
         return f"{shown}, full recipe."
     return f"{shown}, preset {entry.preset}, shortened: {presets[entry.preset].shortens}."
@@ -154,5 +154,5 @@ def _check(check: Check) -> CheckLine:
     noise = check.noise
     if noise and check.reading:
         noise = f"{noise} ({reading_text(check.reading)})"
-    where = ", ".join(filter(None, [check.benchmark, noise]))
+    where = ", ".join(filter(None, [check.place, noise]))
     return CheckLine(_CHECKED[check.holds], where, check.measured, check.reason)

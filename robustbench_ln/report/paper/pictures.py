@@ -11,11 +11,10 @@ from robustbench_ln.benchmarks.benchmark import Benchmark
 from robustbench_ln.data.dataset import DataInfo, DataSet, limited
 from robustbench_ln.data.decoded import decoded_folders, find_decoded
 from robustbench_ln.evaluation.images import NoisyImages
-from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.paper.item import Room
-from robustbench_ln.report.paper.points import of_one_data_set
 
 #: A rescaling takes its range over so many test images here; a sweep takes it over all.
 RANGE_IMAGES = 500

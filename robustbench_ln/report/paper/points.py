@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.experiments.curves import same_networks
+from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS, find_norm
@@ -73,29 +74,6 @@ def line_points(evidence: Evidence) -> pd.DataFrame:
     }
     ordered = table.assign(**order).sort_values([*order, "small_sets", "sigma"], ignore_index=True)
     return ordered[COLUMNS]
-
-
-def of_one_data_set(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells on the test images that most of them are on.
-
-    A figure is of one data set, as of CIFAR-10's own images or of JPEG files; verdicts are given on each.
-    """
-    if cells.empty:
-        return cells
-    return cells[cells["checksum"] == cells["checksum"].value_counts(sort=True).index[0]]
-
-
-def same_networks(line: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of a line at the sigmas that all of its networks were measured at.
-
-    Means over other networks from one sigma to the next would show the networks' difference as a jump of the
-    curve. A network that leaves fewer than three sigmas, as while it is being measured, is left out instead.
-    """
-    sigmas = line.groupby("train_seed")["sigma"].agg(set).to_dict()
-    enough = min(3, max(map(len, sigmas.values())))
-    while len(shared := set.intersection(*sigmas.values())) < enough:
-        del sigmas[min(sigmas, key=lambda seed: (len(sigmas[seed]), -seed))]
-    return line[line["sigma"].isin(shared) & line["train_seed"].isin(list(sigmas))]
 
 
 def home_label(cells: pd.DataFrame) -> pd.Series:

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from robustbench_ln.experiments.curves import same_networks
 from robustbench_ln.metrics import wilson_interval
-from robustbench_ln.report.paper.points import interval_sentence, line_points, same_networks
+from robustbench_ln.report.paper.points import interval_sentence, line_points
 
 
 def points(lab, name="curves"):
@@ -74,26 +75,28 @@ def test_intervals_of_means_stay_in_the_unit_range(lab):
     assert row.low == pytest.approx(max(0.95 - stats.t.ppf(0.975, 1) * 0.05, 0), abs=1e-9)
 
 
-FIVE = (0.0, 0.5, 1.0, 1.5, 2.0)
+TWELVE = tuple(float(sigma) for sigma in range(12))
+NINE = TWELVE[:8] + TWELVE[-1:]
 
 
 @pytest.mark.parametrize(
     ("second", "shown", "seeds"),
     [
-        (FIVE, FIVE, {0, 1}),
-        ((0.0, 1.0, 2.0), (0.0, 1.0, 2.0), {0, 1}),
-        ((0.0, 0.5, 3.0), FIVE, {0}),
-        ((0.0,), FIVE, {0}),
+        (TWELVE, TWELVE, {0, 1}),
+        (NINE, NINE, {0, 1}),
+        (NINE[:-1], TWELVE, {0}),
+        ((*NINE[:-1], 0.5), TWELVE, {0}),
+        ((0.0,), TWELVE, {0}),
     ],
 )
 def test_all_points_of_a_line_are_of_the_same_networks(second, shown, seeds):
-    line = pd.DataFrame({"train_seed": [0] * 5 + [1] * len(second), "sigma": [*FIVE, *second]})
+    line = pd.DataFrame({"train_seed": [0] * 12 + [1] * len(second), "sigma": [*TWELVE, *second]})
     kept = same_networks(line)
     assert {tuple(sorted(own)) for _, own in kept.groupby("train_seed")["sigma"]} == {shown}
     assert set(kept["train_seed"]) == seeds
 
 
-def test_a_network_that_is_being_measured_joins_its_line_with_its_third_sigma(lab):
+def test_a_network_that_is_being_measured_joins_a_short_line_with_its_last_sigma(lab):
     lab.cells(lab.network(), (9, 7, 3))
     second = lab.network(seed=1)
     lab.cells(second, (8, 7), sigmas=("0", "1"))
