@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    # Not every system tells.
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def default_workers(threads: int) -> int:
     """Return how many processes of so many threads the cores of this process hold, at least one."""
-    # Not every system tells which cores a process may use.
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(cores // threads, 1)
+    return max(available_cores() // threads, 1)
+
+
+def machine_load() -> float:
+    """Return how many threads of the whole machine ran or waited, a mean that the last minute dominates.
+
+    NaN where the system does not tell.
+    """
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return math.nan
 
 
 @contextmanager

@@ -167,7 +167,7 @@ class _Run:
             return replace(call, about=partial(self._measured, one))
         one = self._trainings.popleft()
         self._in_training += 1
-        arguments = (one.work, self.store.root, self.run_id, threads, device, self._at_once, self._deadline)
+        arguments = (one.work, self.store.root, self.run_id, threads, device, self._deadline)
         return Call(_train, arguments, about=partial(self._trained, one))
 
     def ended(self, call: Call, future: Future[Any]) -> None:
@@ -213,10 +213,9 @@ def _train(
     run_id: str,
     threads: int,
     device: str,
-    beside: int,
     deadline: float | None,
 ) -> StoredModel:
-    """Train a network of an experiment, one of so many at a time.
+    """Train a network of an experiment.
 
     Raises:
         BudgetSpentError: an epoch, not the last, ended after the deadline.
@@ -236,7 +235,6 @@ def _train(
         run_id=run_id,
         threads=threads,
         device=device,
-        beside=beside,
         test_images=work.test_images,
         on_epoch=epoch_done,
     )

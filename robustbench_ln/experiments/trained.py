@@ -12,7 +12,7 @@ from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import fits
 from robustbench_ln.experiments.records import records_of
-from robustbench_ln.experiments.seconds import by_machine, epoch_seconds
+from robustbench_ln.experiments.seconds import Machine, by_machine, epoch_seconds
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.norms.registry import parse_norm, resolve_options
 from robustbench_ln.store.results import Results
@@ -62,6 +62,10 @@ def _count(claim: Parameters, entry: Evidence) -> int:
     ).total
 
 
+#: Seconds of an epoch, and the networks that they are of.
+_Timed = tuple[float, Sequence[StoredModel]]
+
+
 def check_time(claim: TrainingTime, entry: Evidence) -> list[Check]:
     """Compare the seconds of an epoch of two norms, on each machine that trained both."""
     sides = [_by_data(networks_of(entry, norm)) for norm in (claim.of, claim.to)]
@@ -75,39 +79,38 @@ def check_time(claim: TrainingTime, entry: Evidence) -> list[Check]:
 def _check_time_on(
     claim: TrainingTime, entry: Evidence, slow: Sequence[StoredModel], fast: Sequence[StoredModel]
 ) -> list[Check]:
-    of, to = by_machine(slow), by_machine(fast)
     data = _data_of(slow)
+    of: dict[Machine, _Timed] = {}
+    to: dict[Machine, _Timed] = {}
+    problems: list[UndecidedError] = []
+    for networks, usable in ((slow, of), (fast, to)):
+        for machine, own in by_machine(entry.results, networks).items():
+            try:
+                usable[machine] = epoch_seconds(entry.results, machine, own), own
+            except UndecidedError as why:
+                problems.append(why)
     shared = [machine for machine in of if machine in to]
     if not shared:
-        why = UndecidedError(
-            f"no machine, with one device and number of threads, trained both {claim.of} and {claim.to}"
+        different = UndecidedError(
+            f"no machine, with one device, number of threads and load, trained both {claim.of} and {claim.to}"
         )
-        return [_undecided(entry, data, why)]
-    checks = []
-    for machine in shared:
-        try:
-            checks.append(_compare_seconds(claim, entry, of[machine], to[machine], machine.text, data))
-        except UndecidedError as why:
-            checks.append(_undecided(entry, data, why))
-    return checks
+        return [_undecided(entry, data, next(iter(problems), different))]
+    return [_compare_seconds(claim, entry, of[machine], to[machine], machine, data) for machine in shared]
 
 
 def _compare_seconds(
-    claim: TrainingTime,
-    entry: Evidence,
-    of: Sequence[StoredModel],
-    to: Sequence[StoredModel],
-    machine: str,
-    data: str,
+    claim: TrainingTime, entry: Evidence, of: _Timed, to: _Timed, machine: Machine, data: str
 ) -> Check:
-    slow, fast = (epoch_seconds(entry.results, side) for side in (of, to))
+    (slow, slow_networks), (fast, fast_networks) = of, to
     if fast <= 0:
-        raise UndecidedError(f"the seconds of an epoch of {claim.to} are not above 0")
+        return _undecided(
+            entry, data, UndecidedError(f"the seconds of an epoch of {claim.to} are not above 0")
+        )
     ratio = slow / fast
     measured = (
         f"{claim.of} over {claim.to}: {ratio:.3f} ({slow:.1f} over {fast:.1f} s an epoch, "
-        f"medians after the first, without preparing batches, {_of_seeds(of)} and {_of_seeds(to)}) on "
-        f"{machine}; the paper: {claim.paper:g}; asked for: {claim.least:g} to "
+        f"medians after the first, without preparing batches, {_of_seeds(slow_networks)} and {_of_seeds(fast_networks)}) on "
+        f"{machine.text}; the paper: {claim.paper:g}; asked for: {claim.least:g} to "
         f"{claim.most:g}{shortening([entry])}"
     )
     holds = claim.least - 1e-9 <= ratio <= claim.most + 1e-9

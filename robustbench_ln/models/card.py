@@ -20,6 +20,7 @@ from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.results import Log
 from robustbench_ln.store.store import Store, write_card
 from robustbench_ln.store.stored import SCHEMA_VERSION, StoredModel
+from robustbench_ln.threads import available_cores
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def draft_model(
             "image_size": image_size,
             "host": provenance.host(),
             "threads": torch.get_num_threads(),
+            "cores": available_cores(),
             "torch": str(torch.__version__),
             **how,
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pandas as pd
 
@@ -10,10 +11,13 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.results import Log, Results
 
 #: An epoch's number, learning rate of its last step, mean loss and accuracy of its training batches, test
-#: accuracy after it, seconds of training, and of these for preparing batches.
+#: accuracy after it, seconds of training, of these for preparing batches, and the machine's load.
 HISTORY = (
     "epoch", "learning_rate", "loss", "train_accuracy", "test_accuracy", "seconds", "loading_seconds",
+    "load",
 )  # fmt: skip
+#: Not kept from the beginning; missing values where it was not.
+_LATER = ("load",)
 _COLUMNS: dict[Log, tuple[str, ...]] = {
     "history": HISTORY,
     "scales": ("epoch", "group", "gamma_mean", "gamma_var", "beta_mean", "beta_var"),
@@ -41,6 +45,8 @@ def read_log(results: Results, model_id: str, name: Log) -> pd.DataFrame | None:
         table = pd.read_csv(io.StringIO(text))
     except ValueError as error:
         raise LnbenchError(f"{name}.csv of '{model_id}' cannot be read: {error}.") from error
+    if name == "history":
+        table = table.assign(**{column: math.nan for column in _LATER if column not in table})
     missing = [column for column in _COLUMNS[name] if column not in table.columns]
     if missing:
         raise LnbenchError(f"{name}.csv of '{model_id}' has no column {missing[0]}.")

@@ -31,7 +31,7 @@ class TrainingImages:
     def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
         arrays: Arrays = data.arrays("train")
         indices = limited(len(arrays.labels), recipe.data["limit"])
-        self._settings, self._device = recipe.train, device
+        self._settings, self.device = recipe.train, device
         self._images = torch.from_numpy(arrays.images[indices]).to(device)
         self._labels = torch.from_numpy(arrays.labels[indices]).to(device)
         self._mean, self._std = (
@@ -57,10 +57,10 @@ class TrainingImages:
         source = rows.clone()
         if len(copies):
             source[copies] = torch.from_numpy(self._copied)[rows[copies] - images]
-        source = source.to(self._device)
+        source = source.to(self.device, non_blocking=True)
         pixels = self._images[source].float() / 255
         if len(copies):
-            pixels[copies.to(self._device)] = self._noisy(rows[copies] - images)
+            pixels[copies.to(self.device)] = self._noisy(rows[copies] - images)
         return augment((pixels - self._mean) / self._std, self._settings.augment), self._labels[source]
 
     def _noisy(self, copies: Tensor) -> Tensor:
@@ -68,9 +68,9 @@ class TrainingImages:
         if settings is None:
             raise LnbenchError("This recipe has no noisy copies.")
         positions = self._copied[copies.numpy()]
-        pixels = self._images[torch.from_numpy(positions).to(self._device)].cpu().numpy()
+        pixels = self._images[torch.from_numpy(positions).to(self.device)].cpu().numpy()
         clean = pixels.astype(np.float32) / np.float32(255)
         noisy = NoiseSpec(settings.noise).corrupt(
             clean, canonical_sigma(Decimal(str(settings.sigma))), self._noise_seed, positions
         )
-        return torch.from_numpy(noisy).to(self._device)
+        return torch.from_numpy(noisy).to(self.device)

@@ -31,13 +31,14 @@ from robustbench_ln.models.registry import build_network
 from robustbench_ln.store.results import Log
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
-from robustbench_ln.threads import torch_threads
+from robustbench_ln.threads import machine_load, torch_threads
 from robustbench_ln.training.images import TrainingImages
 from robustbench_ln.training.recipe import Recipe
 from robustbench_ln.training.scales import group_scales
 from robustbench_ln.training.schedule import learning_rate
 from robustbench_ln.training.start import take_over
 from robustbench_ln.training.state import Epoch, Progress, TrainingState, only_one_training
+from robustbench_ln.training.stopwatch import Stopwatch
 
 
 def train(
@@ -48,7 +49,6 @@ def train(
     run_id: str,
     threads: int | None = None,
     device: str = "auto",
-    beside: int = 1,
     test_images: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> StoredModel:
@@ -61,8 +61,6 @@ def train(
         run_id: names the invocation in the model's card.
         threads: of torch; None leaves torch's own choice. Another number gives other bits.
         device: see `robustbench_ln.devices.choose_device`.
-        beside: how many networks this machine trains at a time, this one counted; written down, as it
-            changes the seconds of an epoch.
         test_images: take the accuracies of the epochs over this many test images, a fixed random choice.
         on_epoch: told each finished epoch, earlier runs' included.
 
@@ -81,7 +79,7 @@ def train(
         if model is not None and model.has_weights:
             shutil.rmtree(folder, ignore_errors=True)
             return model
-        return _train(recipe, data, store, run_id, choose_device(device), beside, test_images, on_epoch)
+        return _train(recipe, data, store, run_id, choose_device(device), test_images, on_epoch)
 
 
 def _train(
@@ -90,7 +88,6 @@ def _train(
     store: Store,
     run_id: str,
     device: torch.device,
-    beside: int,
     test_images: int | None,
     on_epoch: Callable[[Epoch], None],
 ) -> StoredModel:
@@ -127,7 +124,7 @@ def _train(
         progress.scales.extend(group_scales(network, number))
         state.save(progress)
         on_epoch(done)
-    how = {**conditions, "beside": beside, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
+    how = {**conditions, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
     return _publish(recipe, data, network, progress, store, run_id, how, test_images)
 
 
@@ -161,7 +158,7 @@ def _train_epoch(
     """Train one epoch; its test accuracy is not known yet."""
     size = recipe.train.batch_size
     batches = len(images) // size
-    started, loading = time.perf_counter(), 0.0
+    started, loading = time.perf_counter(), Stopwatch(images.device)
     network.train()
     order = torch.randperm(len(images))
     rate, losses, hits = 0.0, [], []
@@ -169,9 +166,8 @@ def _train_epoch(
         rate = learning_rate(recipe.train, (number - 1) * batches + position, batches)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        before = time.perf_counter()
-        pixels, labels = images.batch(rows)
-        loading += time.perf_counter() - before
+        with loading.measured():
+            pixels, labels = images.batch(rows)
         logits = network(pixels)
         loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad(set_to_none=True)
@@ -187,7 +183,8 @@ def _train_epoch(
             "Lower the learning_rate in the benchmark.",
         )
     seconds = time.perf_counter() - started
-    return Epoch(number, rate, mean_loss, correct / (batches * size), float("nan"), seconds, loading)
+    share = correct / (batches * size)
+    return Epoch(number, rate, mean_loss, share, float("nan"), seconds, loading.seconds(), machine_load())
 
 
 def _publish(

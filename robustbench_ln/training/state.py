@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,7 @@ class Epoch:
             choose weights: the last epoch's are kept.
         seconds: training alone.
         loading_seconds: of these, for preparing batches.
+        load: of the machine, when it ended; see `robustbench_ln.threads.machine_load`.
     """
 
     epoch: int
@@ -40,6 +42,7 @@ class Epoch:
     test_accuracy: float
     seconds: float
     loading_seconds: float
+    load: float = math.nan
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Claims about networks as trained: parameters, seconds, spread of gamma and beta."""
 
+import math
 from dataclasses import fields
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from robustbench_ln.models.parameters import count_parameters
 from robustbench_ln.models.registry import build_network
-from robustbench_ln.store.logs import HISTORY
+from robustbench_ln.store.logs import HISTORY, read_log
 from robustbench_ln.training.state import Epoch
 from tests.experiments.measured import OPTIONS, TIME, check, verdict
 
@@ -31,10 +32,10 @@ def test_parameters_that_differ_do_not_hold(small):
     assert found.checks[0].measured.endswith("470,218 parameters, 218 more than the paper's 470,000")
 
 
-def history(seconds, loading=0):
+def history(seconds, loading=0, load=1.0):
     rest = dict.fromkeys(("learning_rate", "loss", "train_accuracy", "test_accuracy"), 0.5)
     epochs = {"epoch": list(range(1, len(seconds) + 1)), "seconds": seconds}
-    return pd.DataFrame(epochs | {"loading_seconds": [loading] * len(seconds)}).assign(**rest)
+    return pd.DataFrame(epochs | {"loading_seconds": [loading] * len(seconds)}).assign(load=load, **rest)
 
 
 def test_training_that_is_faster_than_the_claim_does_not_hold_either(small):
@@ -62,6 +63,35 @@ def test_times_of_different_machines_are_not_compared(small, other):
     small.network("localnorm", history=history([9, 11, 11]))
     small.network("batchnorm", how=other, history=history([9, 10, 10]))
     assert check(TIME, small).reason.startswith("no machine")
+
+
+@pytest.mark.parametrize(
+    ("loads", "reason"),
+    [
+        ((1.0, 2.0), "no machine"),
+        ((1.2, 0.9), ""),
+        ((4.3, 3.8), "the machine had 4 threads to run on 2 cores"),
+        ((math.nan, math.nan), "how busy the machine was is not on record"),
+    ],
+)
+def test_times_count_where_the_machine_was_as_busy_and_no_more_than_it_has_cores(small, loads, reason):
+    for norm, seconds, load in zip(("localnorm", "batchnorm"), (11.5, 10), loads, strict=True):
+        small.network(norm, history=history([9, seconds, seconds], load=load))
+    found = check(TIME, small)
+    assert found.reason.startswith(reason)
+    assert (found.holds is True) == (not reason)
+
+
+def test_times_without_the_machine_s_cores_do_not_count(small):
+    for norm in ("localnorm", "batchnorm"):
+        small.network(norm, how={"cores": None}, history=history([9, 10, 10]))
+    assert check(TIME, small).reason == "how busy the machine was is not on record"
+
+
+def test_a_history_of_before_loads_were_kept_is_read(small):
+    small.network("localnorm", history=history([9, 10]).drop(columns="load"))
+    (model,) = small.models.values()
+    assert read_log(small.store, model.id, "history")["load"].isna().all()
 
 
 def test_times_need_a_second_epoch_and_a_history(small):

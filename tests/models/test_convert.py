@@ -91,7 +91,7 @@ def test_the_card_is_that_of_a_training_of_zero_epochs(source, tmp_path):
     assert (card["test_accuracy"], card["home_mode"]) == (None, "batch")
     assert (card["how"]["run_id"], card["how"]["image_size"]) == ("run", 32)
     header = (model.folder / "history.csv").read_text().strip()
-    assert header == "epoch,learning_rate,loss,train_accuracy,test_accuracy,seconds,loading_seconds"
+    assert header == "epoch,learning_rate,loss,train_accuracy,test_accuracy,seconds,loading_seconds,load"
 
 
 def test_the_same_conversion_has_the_same_name_and_another_has_another(source, tmp_path):

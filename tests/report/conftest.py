@@ -110,7 +110,7 @@ class Maker:
                 "preprocessing": {"mean": [0.0], "std": [1.0]},
                 **recipe,
             },
-            "how": {"threads": 2, "torch": "2.0", "seconds": 3.21},
+            "how": {"threads": 2, "cores": 2, "torch": "2.0", "seconds": 3.21},
         }
         (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
 

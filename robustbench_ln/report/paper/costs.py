@@ -72,8 +72,8 @@ def _rows(item: Item, entry: Evidence, remarks: list[str]) -> list[dict[str, Any
         recipe = models[0].card["recipe"]
         norm = recipe["norm"], recipe["norm_options"]
         parameters = _parameters(recipe)
-        for machine, own in by_machine(models).items():
-            seconds = _seconds(entry.results, own, remarks)
+        for machine, own in by_machine(entry.results, models).items():
+            seconds = _seconds(entry.results, machine, own, remarks)
             if recipe["norm"] == "batchnorm" and seconds:
                 plain[machine] = seconds
             rows.append(
@@ -110,9 +110,11 @@ def _parameters(recipe: dict[str, Any]) -> int:
     ).total
 
 
-def _seconds(results: Results, models: list[StoredModel], remarks: list[str]) -> float | None:
+def _seconds(
+    results: Results, machine: Machine, models: list[StoredModel], remarks: list[str]
+) -> float | None:
     try:
-        return epoch_seconds(results, models)
+        return epoch_seconds(results, machine, models)
     except UndecidedError as why:
         recipe = models[0].card["recipe"]
         remarks.append(f"No seconds of {recipe['benchmark']} with {recipe['norm']}: {why}.")

@@ -184,7 +184,11 @@ class Lab:
         if scales is not None:
             scales.to_csv(folder / "scales.csv", index=False)
         if seconds is not None:
-            columns = dict.fromkeys(HISTORY, 0.0) | {"epoch": range(1, len(seconds) + 1), "seconds": seconds}
+            columns = (
+                dict.fromkeys(HISTORY, 0.0)
+                | {"load": 1.0}
+                | {"epoch": range(1, len(seconds) + 1), "seconds": seconds}
+            )
             history = pd.DataFrame(columns)
             history.to_csv(folder / "history.csv", index=False)
         return model
