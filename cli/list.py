@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from robustbench_ln.benchmarks.printed import paper_values
@@ -14,7 +15,7 @@ from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.store.open import open_store
 
 from . import options
-from .console import output, print_json
+from .console import output, print_json, say
 
 
 def list_(
@@ -28,7 +29,7 @@ def list_(
 ) -> None:
     """List the items of the paper: what they show, their presets, and how far they are measured."""
     declared = load_declared(find_config(config))
-    states = progress_of(declared, open_store(results), preset)
+    states = progress_of(declared, open_store(results), preset, on_problem=say)
     if json:
         print_json(
             {
@@ -70,8 +71,8 @@ def list_(
     for name, experiment in declared.experiments.items():
         items.add_row(
             name,
-            experiment.paper,
-            experiment.title,
+            escape(experiment.paper),
+            escape(experiment.title),
             f"{sum(one.networks for one in states[name])}/{sum(one.networks_asked for one in states[name])}",
             f"{sum(one.cells for one in states[name])}/{sum(one.cells_asked for one in states[name])}",
             ", ".join(dict.fromkeys(one.preset for one in states[name])),

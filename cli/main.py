@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from types import FrameType
@@ -72,6 +73,8 @@ def lnbench(
 
 def main() -> None:
     """Run the command line; turn what went wrong into a sentence and an exit code."""
+    # Closed streams are None, which nothing can be printed to.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115, PTH123
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _stop)
     try:

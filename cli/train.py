@@ -10,6 +10,7 @@ import typer
 
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.data.names import takes_image_size
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
@@ -83,7 +84,7 @@ def train(
     data_set = open_data(
         data or declared.data,
         data_dir,
-        image_size or declared.image_size,
+        image_size or (declared.image_size if takes_image_size(data or declared.data) else None),
         on_note=partial(say, quiet=quiet),
     )
     recipes = plan_recipes(

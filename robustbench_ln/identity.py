@@ -55,13 +55,13 @@ def recipe_label(recipe: Mapping[str, Any]) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return a name of letters, digits, - and _, as files and commands need it.
+    """Return a name of at most 100 letters, digits, - and _, as files and commands need it.
 
     Raises:
         LnbenchError: another name.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise LnbenchError(f"'{name}' is no name.", "Use letters, digits, - and _.")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
+        raise LnbenchError(f"'{name}' is no name.", "Use at most 100 letters, digits, - and _.")
     return name
 
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from robustbench_ln.noise import NOISES
+
 Floats = npt.NDArray[np.float64]
 #: Columns that name one curve: cells that differ in sigma alone.
 CURVE = [
@@ -140,20 +142,25 @@ def summarize_curves(cells: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The columns of `CURVE` and `sigmas` (how many), `clean`, `clean_low`, `clean_high` (accuracy at
-        sigma 0 with its interval, NaN where it was not measured), `area` and `half_sigma`.
+        sigma 0 with its interval, NaN where it was not measured or the noise does not begin with clean
+        images), `area` and `half_sigma`.
     """
     rows: list[dict[str, Any]] = []
     for key, curve in cells.groupby(CURVE, dropna=False, sort=False):
-        clean = curve[curve["sigma"] == 0]
+        named = dict(zip(CURVE, key, strict=True))
+        starts_clean = str(named["noise"]) not in NOISES or NOISES[str(named["noise"])].clean_at_zero
+        clean = curve[(curve["sigma"] == 0) & starts_clean]
         rows.append(
-            dict(zip(CURVE, key, strict=True))
+            named
             | {
                 "sigmas": len(curve),
                 "clean": clean["accuracy"].iloc[0] if len(clean) else float("nan"),
                 "clean_low": clean["low"].iloc[0] if len(clean) else float("nan"),
                 "clean_high": clean["high"].iloc[0] if len(clean) else float("nan"),
                 "area": area_under_curve(curve["sigma"], curve["accuracy"]),
-                "half_sigma": sigma_at_half(curve["sigma"], curve["accuracy"]),
+                "half_sigma": sigma_at_half(curve["sigma"], curve["accuracy"])
+                if len(clean)
+                else float("nan"),
             }
         )
     columns = [*CURVE, "sigmas", "clean", "clean_low", "clean_high", "area", "half_sigma"]

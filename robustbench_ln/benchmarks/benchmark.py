@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from robustbench_ln.benchmarks.fields import Declaration, Number, PositiveInt, Text
+from robustbench_ln.benchmarks.fields import Declaration, Different, Number, PositiveInt, Text
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.errors import UnknownNameError
 from robustbench_ln.norms.registry import parse_norm
 
-Seeds = Annotated[tuple[Annotated[StrictInt, Field(ge=0)], ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Annotated[StrictInt, Field(ge=0)], ...], Field(min_length=1), Different]
 #: The full recipe, which every benchmark has.
 PAPER = "paper"
 

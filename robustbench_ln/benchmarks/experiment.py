@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from robustbench_ln.benchmarks.claims import AnyClaim
-from robustbench_ln.benchmarks.fields import Declaration, Name, Share, Text
+from robustbench_ln.benchmarks.fields import Declaration, Different, Name, Share, Text
 
 Reading = Literal["text", "code"]
 Figure = Literal[
@@ -57,7 +57,7 @@ class Experiment(Declaration):
     paper: Text
     title: Text
     figure: Figure
-    benchmarks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    benchmarks: Annotated[tuple[Name, ...], Field(min_length=1), Different]
     norms: tuple[Text, ...] | None = None
     sweeps: tuple[Sweep, ...] = ()
     minimum_clean: Share = 0.5

@@ -86,11 +86,17 @@ def _listed(root: Path) -> dict[str, dict[str, list[FileEntry]]]:
         folder = root / split
         if not folder.is_dir():
             raise LnbenchError(f"Data folder '{root}' has no folder '{split}'.", _LAYOUT)
-        files[split] = {
-            entry.name: [image for image in visible(folder / entry.name) if image.is_file()]
-            for entry in visible(folder)
-            if entry.is_dir()
-        }
+        try:
+            files[split] = {
+                entry.name: [image for image in visible(folder / entry.name) if image.is_file()]
+                for entry in visible(folder)
+                if entry.is_dir()
+            }
+        except OSError as error:
+            raise LnbenchError(
+                f"Data folder '{folder}' cannot be read: {error.strerror} ('{error.filename}').",
+                "Remove that entry, such as a link to itself.",
+            ) from error
     different = set(files["train"]) ^ set(files["test"])
     if different:
         raise LnbenchError(
@@ -113,12 +119,23 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits, which Pillow's own conversion would cut off at 255."""
-    if not image.mode.startswith("I;16"):
+    """Scale 16-bit grey to 8 bits, which Pillow's own conversion would cut off at 255.
+
+    Raises:
+        OSError: values of 32 bits, whose range no file tells.
+    """
+    if not _is_sixteen_bits(image):
+        if image.mode in ("I", "F"):
+            raise OSError("its values have 32 bits and no known range; bring them to 8 or 16 bits")
         return image
     return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
 
 
+def _is_sixteen_bits(image: Image.Image) -> bool:
+    # Pillow brings a PGM of more than 8 bits to 16 in a mode of 32.
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+
+
 def _is_grey(entry: FileEntry) -> bool:
     with readable(entry.path) as image:
-        return image.mode in ("1", "L") or image.mode.startswith("I;16")
+        return image.mode in ("1", "L", "I", "F") or _is_sixteen_bits(image)

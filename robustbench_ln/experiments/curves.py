@@ -12,15 +12,11 @@ from robustbench_ln.benchmarks.claims import Of
 from robustbench_ln.benchmarks.printed import mode_of
 from robustbench_ln.experiments.checks import Point, UndecidedError, points_of
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.experiments.needs import fits
 from robustbench_ln.identity import canonical_json
-from robustbench_ln.noise import parse_sigmas
+from robustbench_ln.noise import NOISES, parse_sigmas
 from robustbench_ln.noise.grid import DEFAULT_POINTS
-from robustbench_ln.norms.registry import parse_norm
+from robustbench_ln.norms.registry import fits, parse_norm
 from robustbench_ln.store.stored import StoredModel
-
-#: Its sigma 0 is no clean image.
-_NEVER_CLEAN = "agn-background"
 
 
 @dataclass(frozen=True)
@@ -90,8 +86,8 @@ def rows_of(entry: Evidence, of: Of) -> pd.DataFrame:
     ]
     if of.noise is not None:
         return mine[mine["kind"] == of.noise]
-    clean = (mine["sigma"] == 0) & (mine["noise"] != _NEVER_CLEAN)
-    return mine[clean].assign(noise_text="", reading="both")
+    clean = [noise for noise, family in NOISES.items() if family.clean_at_zero]
+    return mine[(mine["sigma"] == 0) & mine["noise"].isin(clean)].assign(noise_text="", reading="both")
 
 
 def scenes_of(rows: Sequence[pd.DataFrame]) -> list[Scene]:

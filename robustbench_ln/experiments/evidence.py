@@ -14,10 +14,10 @@ import pandas as pd
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing, on_data
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.experiments.needs import Need, count_networks, fits, needs_of, preset_of, shown_norms
+from robustbench_ln.experiments.needs import Need, count_networks, needs_of, preset_of, shown_norms
 from robustbench_ln.identity import recipe_id
 from robustbench_ln.modes import modes_for
-from robustbench_ln.norms.registry import parse_norm, resolve_options
+from robustbench_ln.norms.registry import fits, parse_norm, resolve_options
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
 
@@ -151,9 +151,18 @@ def is_of(model: StoredModel, declared: Declared, name: str, settings: Benchmark
         and recipe["norm_options"] in own
         and recipe.get("start") == settings.start
         and settings.preprocessing in (None, Preprocessing.model_validate(recipe["preprocessing"]))
-        # A set of no more images than that is used whole, and then no limit is written down.
-        and (recipe["data"] or {}).get("limit") in (None, settings.train_images)
+        and _is_of_images(model, settings.train_images)
     )
+
+
+def _is_of_images(model: StoredModel, declared: int | None) -> bool:
+    """Return whether a network was trained on as many images as are declared, all where that is None."""
+    limit = (model.card["recipe"]["data"] or {}).get("limit")
+    if limit is not None or declared is None:
+        return bool(limit == declared)
+    # A set of no more images than that is used whole, and then no limit is written down.
+    images = model.card["how"].get("train_images")
+    return images is None or images <= declared
 
 
 def of_one_data_set(cells: pd.DataFrame) -> pd.DataFrame:

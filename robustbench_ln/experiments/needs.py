@@ -12,7 +12,7 @@ from robustbench_ln.benchmarks.experiment import Experiment, Sweep
 from robustbench_ln.errors import UnknownNameError
 from robustbench_ln.modes import lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec
-from robustbench_ln.norms.registry import parse_norm, resolve_options
+from robustbench_ln.norms.registry import fits, parse_norm, resolve_options
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,6 @@ def count_networks(experiment: Experiment, settings: Benchmark) -> int:
     if experiment.figure == "histograms":
         return 0
     return len(shown_norms(experiment, settings)) * len(settings.seeds)
-
-
-def fits(norm: tuple[str, Mapping[str, Any]], wanted: tuple[str, Mapping[str, Any]]) -> bool:
-    """Return whether a norm has the name and the options that are asked for."""
-    return norm[0] == wanted[0] and all(norm[1].get(name) == value for name, value in wanted[1].items())
 
 
 def spread(sigmas: tuple[str, ...], points: int | None) -> tuple[str, ...]:

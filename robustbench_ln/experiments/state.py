@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from robustbench_ln.benchmarks.benchmark import PAPER
@@ -17,7 +18,7 @@ class Progress:
 
     Attributes:
         benchmark: the benchmark's name.
-        preset: the fullest recipe of which there is a network.
+        preset: how much of the recipe.
         networks, cells: how many the store holds.
         networks_asked, cells_asked: how many that preset asks for, or those there are where that is more.
     """
@@ -30,13 +31,20 @@ class Progress:
     cells_asked: int
 
 
-def progress_of(declared: Declared, results: Results, preset: str | None = None) -> dict[str, list[Progress]]:
+def progress_of(
+    declared: Declared,
+    results: Results,
+    preset: str | None = None,
+    *,
+    on_problem: Callable[[str], None] = lambda problem: None,
+) -> dict[str, list[Progress]]:
     """Return how far every item is, by its name, one entry a benchmark.
 
     Args:
         declared: the file.
         results: the store, or packed results.
-        preset: of this preset; None takes the fullest one that has a network.
+        preset: of this preset; None takes the one that `gather_evidence` does.
+        on_problem: told each cell that cannot be read.
     """
     if not results.model_ids():
         return {
@@ -45,9 +53,11 @@ def progress_of(declared: Declared, results: Results, preset: str | None = None)
         }
     # pandas takes half a second, which a list of what could be run should not wait for.
     from robustbench_ln.experiments.evidence import gather_evidence
-    from robustbench_ln.store.frame import load_results
+    from robustbench_ln.store.frame import read_rows
 
-    table = load_results(results.root)
+    table, problems = read_rows(results)
+    for problem in problems:
+        on_problem(problem)
     return {
         name: [
             Progress(

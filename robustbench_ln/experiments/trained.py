@@ -10,11 +10,10 @@ from robustbench_ln.benchmarks.claims import Parameters, Spread, TrainingTime
 from robustbench_ln.experiments.checks import Check, UndecidedError
 from robustbench_ln.experiments.curves import check_clean, networks_of, one_kind, shortening
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.experiments.needs import fits
 from robustbench_ln.experiments.records import records_of
 from robustbench_ln.experiments.seconds import Machine, by_machine, epoch_seconds
 from robustbench_ln.metrics import t_interval
-from robustbench_ln.norms.registry import parse_norm, resolve_options
+from robustbench_ln.norms.registry import fits, parse_norm, resolve_options
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
 
@@ -43,14 +42,17 @@ def _count(claim: Parameters, entry: Evidence) -> int:
     norms = [norm for norm in resolved if fits(norm, wanted)]
     if len(norms) != 1:
         raise UndecidedError(f"{claim.benchmark} declares {len(norms)} norms that are {claim.norm}")
+    data = entry.settings.data
+    # A network that was trained on other data in its place has another first and last layer.
     cards = [model.card["recipe"] for model in entry.models]
-    inputs = [((*card["image_shape"],), card["classes"]) for card in cards] or [
-        _INPUTS[data] for data in (entry.settings.data,) if data in _INPUTS
-    ]
+    trained = [card for card in cards if (card["data"] or {}).get("name") == data]
+    inputs = (
+        [_INPUTS[data]]
+        if data in _INPUTS
+        else [((*card["image_shape"],), card["classes"]) for card in trained]
+    )
     if not inputs:
-        raise UndecidedError(
-            f"the shape of the images of {entry.settings.data} is not known before a training"
-        )
+        raise UndecidedError(f"the shape of the images of {data} is not known before a training")
     from robustbench_ln.models.parameters import count_built
 
     return count_built(
@@ -109,7 +111,8 @@ def _compare_seconds(
     ratio = slow / fast
     measured = (
         f"{claim.of} over {claim.to}: {ratio:.3f} ({slow:.1f} over {fast:.1f} s an epoch, "
-        f"medians after the first, without preparing batches, {_of_seeds(slow_networks)} and {_of_seeds(fast_networks)}) on "
+        "medians after the first, without preparing batches, "
+        f"{_of_seeds(slow_networks)} and {_of_seeds(fast_networks)}) on "
         f"{machine.text}; the paper: {claim.paper:g}; asked for: {claim.least:g} to "
         f"{claim.most:g}{shortening([entry])}"
     )

@@ -240,7 +240,7 @@ def _preprocessing(
         if given < 2:
             remarks.append(
                 "Nothing says how the images of this network are standardised: mean 0 and deviation 1 stand "
-                "in for what was not given. Give --mean and --std as in its training."
+                "in for what was not given. lnbench convert takes --mean and --std, as in its training."
             )
     if given:
         origin = "the options" if given == 2 else f"the options and {origin}"

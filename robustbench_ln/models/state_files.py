@@ -71,6 +71,7 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
     """
     own = network.state_dict()
     renamed = _renamed(state, own)
+    _check_plain(renamed, what)
     problems = []
     for kind, names in (
         (
@@ -102,6 +103,21 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
         )
     merged = {name: own[name] if name in fresh else renamed.get(name, own[name]) for name in own}
     load_state(network, merged, versions=getattr(state, "_metadata", None))
+
+
+def _check_plain(state: State, what: str) -> None:
+    """Make sure that tensors hold numbers that a network computes with.
+
+    Raises:
+        LnbenchError: they are complex, quantised or sparse, or have no values.
+    """
+    for name, tensor in state.items():
+        if tensor.is_complex() or tensor.is_quantized or tensor.is_meta or tensor.layout != torch.strided:
+            kind = "without values" if tensor.is_meta else f"of type {tensor.dtype}, {tensor.layout}"
+            raise LnbenchError(
+                f"The weights of {what} cannot be used: {name} is {kind.replace('torch.', '')}.",
+                "Save them as dense real numbers, such as float32.",
+            )
 
 
 def load_state(network: nn.Module, state: State, versions: Any = None) -> None:

@@ -20,8 +20,9 @@ class NoiseFamily:
         source: the paper's text, the authors' code, or a definition of the name.
         kind: the random numbers that `apply` takes.
         apply: (images (N, C, H, W) float32, sigma, draw) -> images (N, C, H, W) float32, not clipped.
-            Sigma 0 is the identity, except for `agn-background`.
+            Sigma 0 is the identity where `clean_at_zero`.
         max_sigma: the largest meaningful sigma, None where there is none.
+        clean_at_zero: whether sigma 0 leaves the images as they are.
     """
 
     name: str
@@ -31,3 +32,4 @@ class NoiseFamily:
     kind: DrawKind
     apply: Callable[[FloatArray, float, FloatArray], FloatArray]
     max_sigma: float | None = None
+    clean_at_zero: bool = True

@@ -55,4 +55,5 @@ AGN_BACKGROUND = NoiseFamily(
     source="LocalNorm authors' code, MNIST 'background'",
     kind="uniform",
     apply=_background,
+    clean_at_zero=False,
 )

@@ -193,6 +193,11 @@ def _option(norm: str, option: str, default: float | None, value: Any) -> int | 
     return int(value)
 
 
+def fits(norm: tuple[str, Mapping[str, Any]], wanted: tuple[str, Mapping[str, Any]]) -> bool:
+    """Return whether a norm has the name and the options that are asked for."""
+    return norm[0] == wanted[0] and all(norm[1].get(name) == value for name, value in wanted[1].items())
+
+
 def build_norm(name: str, num_features: int, options: Mapping[str, Any] | None = None) -> nn.Module:
     """Build one layer for `num_features` channels.
 

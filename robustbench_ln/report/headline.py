@@ -91,7 +91,8 @@ def _summaries(noise: NoiseGroup) -> pd.DataFrame:
     sigmas = home.groupby(CURVE, dropna=False, sort=False)["sigma"].agg(lambda curve: tuple(sorted(curve)))
     return summarize_curves(home).assign(
         label=first["curve_label"].to_numpy(),
-        family=first["family"].to_numpy(),
+        training=first["training"].to_numpy(),
+        training_label=first["training_label"].to_numpy(),
         images=first["images"].to_numpy(),
         grid=sigmas.to_numpy(),
         noise_label=noise.label,
@@ -146,14 +147,16 @@ def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame]) -> Table | None:
     """Return means over training seeds with their range, for norms that were trained more than once."""
     rows = []
     for summary in summaries:
-        for family, own in summary.groupby("family", sort=False):
-            if own["train_seed"].nunique() > 1:
-                seeds = sorted(own["train_seed"].unique().tolist())
+        for _, own in summary.groupby("training", sort=False):
+            # Repeats with other noise or orders are no further draws of a seed.
+            seeds = own.groupby("train_seed")[["clean", "area"]].mean()
+            if len(seeds) > 1:
                 spread = [
-                    f"{percent(own[name].mean())} ({percent_range(own[name].min(), own[name].max())})"
+                    f"{percent(seeds[name].mean())} ({percent_range(seeds[name].min(), seeds[name].max())})"
                     for name in ("clean", "area")
                 ]
-                rows.append([summary["noise_label"].iloc[0], family, ", ".join(map(str, seeds)), *spread])
+                label = own["training_label"].iloc[0]
+                rows.append([own["noise_label"].iloc[0], label, ", ".join(map(str, seeds.index)), *spread])
     if not rows:
         return None
     caption = f"Mean over training seeds on {data.label}, lowest to highest in brackets"
@@ -164,8 +167,8 @@ def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame]) -> Table | None:
 def _remarks(data: DataGroup, summaries: list[pd.DataFrame]) -> list[str]:
     remarks = []
     cells = data.cells
-    seeds = cells.groupby("family", sort=False)["train_seed"].nunique()
-    single = [family for family, count in seeds.items() if count == 1]
+    seeds = cells.groupby("training_label", sort=False)["train_seed"].nunique()
+    single = [label for label, count in seeds.items() if count == 1]
     if len(single) == len(seeds):
         remarks.append(f"One training seed: {_SEED_LUCK}.")
     elif single:

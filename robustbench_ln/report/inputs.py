@@ -13,6 +13,7 @@ import pandas as pd
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.decoded import find_decoded
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import content_hash
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec
 from robustbench_ln.norms.registry import NORMS, find_norm
@@ -23,6 +24,7 @@ from robustbench_ln.report.labels import (
     noise_label,
     norm_label,
     repeat_parts,
+    training_labels,
 )
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
@@ -70,8 +72,9 @@ class DataGroup:
         data: the data set, None where it is not on this machine.
         noises: the cells by noise. Beside the columns of `load_results` they have `sigma_text`; `home`,
             whether the mode is the norm's home mode; `family`, the norm with K; `model_label`;
-            `curve_label`, different for all curves in home modes; and `mode_label`, different for all curves
-            of a model.
+            `training`, the same for networks that differ in their training seed alone; `training_label`, its
+            norm, with what tells it from other trainings of that norm; `curve_label`, different for all
+            curves in home modes; and `mode_label`, different for all curves of a model.
     """
 
     label: str
@@ -140,7 +143,7 @@ def gather(store: Results, data_dir: Path) -> Inputs:
     return Inputs(
         store,
         table,
-        _by_data(known, identities, data_dir),
+        _by_data(known, identities, data_dir, {model.id: model.card["recipe"] for model in models}),
         {cell: identities[cell] for cell in known["cell"]},
         {cell: store.how(cell) for cell in known["cell"]},
         models,
@@ -178,11 +181,17 @@ def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     return table[[not sentence for sentence in found]]
 
 
-def _by_data(known: pd.DataFrame, identities: dict[str, dict[str, Any]], data_dir: Path) -> list[DataGroup]:
+def _by_data(
+    known: pd.DataFrame,
+    identities: dict[str, dict[str, Any]],
+    data_dir: Path,
+    recipes: dict[str, dict[str, Any]],
+) -> list[DataGroup]:
     cells = known.assign(
         sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
         home=[find_norm(row.norm).home_mode == row.mode for row in known.itertuples()],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],
+        training=[_training(identities[cell]["model"], recipes) for cell in known["cell"]],
         norm_rank=known["norm"].map(list(NORMS).index),
         noise_rank=known["noise"].map(list(NOISES).index),
         mode_rank=known["mode"].map(MODES.index),
@@ -223,6 +232,7 @@ def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.
     """Return the cells of one data set with the labels of models, curves and modes as columns."""
     models = {row.model: identities[row.cell]["model"] for row in cells.itertuples()}
     names = model_labels(models)
+    trainings = training_labels({row.training: models[row.model] for row in cells.itertuples()})
     codes = cells.groupby(_CURVE, dropna=False, sort=False).ngroup()
     curves = cells.assign(code=codes).drop_duplicates("code").set_index("code").to_dict("index")
     at_home = distinct_labels(
@@ -234,6 +244,7 @@ def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.
         modes |= distinct_labels({code: (_mode_label(row), *repeat_parts(row)) for code, row in own.items()})
     return cells.assign(
         model_label=cells["model"].map(names),
+        training_label=cells["training"].map(trainings),
         curve_label=codes.map(lambda code: at_home.get(code, "")),
         mode_label=codes.map(modes),
     )
@@ -245,6 +256,12 @@ def _mode_label(row: dict[str, Any]) -> str:
 
 def _family(model: dict[str, Any]) -> str:
     return norm_label(model["norm"], model["norm_options"])
+
+
+def _training(model: dict[str, Any], recipes: dict[str, dict[str, Any]]) -> str:
+    """Return the same key for networks that differ in their training seed alone."""
+    whole = recipes.get(model["id"], model)
+    return content_hash({name: value for name, value in whole.items() if name not in ("id", "seed")})
 
 
 def _whole(value: Any) -> int | None:

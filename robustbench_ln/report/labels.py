@@ -63,6 +63,24 @@ def model_labels(models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return distinct_labels(parts)
 
 
+def training_labels(trainings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return a label for each training: its norm, with what tells it from other trainings of that norm.
+
+    Args:
+        trainings: by a key, the part of a cell's identity that describes one of its networks.
+    """
+    parts = {
+        key: (
+            norm_label(model["norm"], model["norm_options"]),
+            str(model["network"]),
+            str(model["benchmark"]),
+            key[:6],
+        )
+        for key, model in trainings.items()
+    }
+    return distinct_labels(parts)
+
+
 def repeat_parts(curve: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what may tell two curves of one model and mode apart, from a row of `load_results`."""
     return (

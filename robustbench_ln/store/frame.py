@@ -87,6 +87,11 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
 
 def _finish(frame: pd.DataFrame) -> pd.DataFrame:
     # Columns keep one type whatever the store holds: a missing whole number is <NA>.
-    frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
+    try:
+        frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
+    except (TypeError, ValueError) as error:
+        raise LnbenchError(
+            f"The cells hold a text where a whole number belongs: {error}.", "Remove the cell that does."
+        ) from error
     ordered = frame.sort_values(["model", "noise", "mode", "sigma", "cell"], ignore_index=True)
     return add_metrics(ordered)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.results import LOGS, Results, checked_cell
@@ -24,7 +23,7 @@ class Merged:
         present: cells that were there already, with the same counts.
         different: names of cells that were there already with other counts, which are kept.
         models: networks copied.
-        problems: a sentence for each cell and network that was left out, since it cannot be read.
+        problems: a sentence for whatever was left out, since it cannot be read or has no fit name.
     """
 
     copied: int = 0
@@ -57,13 +56,21 @@ def merge(into: Store, sources: Sequence[Results]) -> Merged:
     for source in sources:
         _copy_models(source, into, merged)
         # Invocations first, as in a sweep: no cell names one that is not there.
-        known = into.run_records()
-        for run_id, record in source.run_records().items():
-            if run_id not in known:
-                into.publish_run(run_id, record)
+        _copy_runs(source, into, merged)
         _copy_cells(source, into, merged)
-        _copy_failures(source.all_failures(), into)
+        _copy_failures(source, into, merged)
     return merged
+
+
+def _copy_runs(source: Results, into: Store, merged: Merged) -> None:
+    known = into.run_records()
+    for run_id, record in source.run_records().items():
+        if run_id in known:
+            continue
+        try:
+            into.publish_run(run_id, record)
+        except LnbenchError as error:
+            merged.problems.append(f"Left out an invocation of '{source.root}'. {error}")
 
 
 def _copy_cells(source: Results, into: Store, merged: Merged) -> None:
@@ -107,9 +114,13 @@ def _write_model(source: Results, model: StoredModel, folder: Path) -> None:
         shutil.copyfile(model.weights, folder / "weights.safetensors")
 
 
-def _copy_failures(failures: Mapping[str, dict[str, Any]], into: Store) -> None:
+def _copy_failures(source: Results, into: Store, merged: Merged) -> None:
     known = into.all_failures()
-    for name, record in failures.items():
-        if name not in known:
-            cell_id, _, run_id = name.rpartition(".")
+    for name, record in source.all_failures().items():
+        if name in known:
+            continue
+        cell_id, _, run_id = name.rpartition(".")
+        try:
             into.publish_failure(cell_id, run_id, record)
+        except LnbenchError as error:
+            merged.problems.append(f"Left out a failure of '{source.root}'. {error}")

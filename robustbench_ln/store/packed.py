@@ -18,7 +18,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import parse_json
 from robustbench_ln.store.factored import Factored
 from robustbench_ln.store.results import Log, Results
-from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card
 
 #: What the header calls the format.
 FORMAT = "lnbench results"
@@ -67,9 +67,14 @@ class PackedStore(Results):
         """Return a trained network, whose weights cannot be had.
 
         Raises:
-            LnbenchError: there is none of that name.
+            LnbenchError: there is none of that name, or its card is damaged.
         """
-        model = StoredModel(model_id, None, self._packed_model(model_id)["card"])
+        card = self._packed_model(model_id)["card"]
+        try:
+            check_card(card)
+        except ValueError as error:
+            raise self._damaged(f"the card of '{model_id}' cannot be read: {error}") from error
+        model = StoredModel(model_id, None, card)
         run = self._documents["runs"].get(model.run_id)
         return replace(model, command=run.get("command")) if isinstance(run, dict) else model
 

@@ -151,7 +151,7 @@ def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]
     if cell_id.rpartition("-")[2] != content_hash(record["identity"]):
         raise LnbenchError("Its name is not the hash of its identity: something changed it.", hint)
     shape = counts.confusion.shape
-    if len(shape) != 2 or shape[0] != shape[1] or (counts.confusion < 0).any():
+    if len(shape) != 2 or shape[0] != shape[1] or not shape[0] or (counts.confusion < 0).any():
         raise LnbenchError(f"Its counts, of shape {shape}, are no confusion matrix.", hint)
     if record["counts"] != counts.record():
         raise LnbenchError("Its record's counts are not those of its confusion matrix.", hint)

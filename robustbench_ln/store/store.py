@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from robustbench_ln.identity import canonical_json, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
 from robustbench_ln.store.results import Log, Results, choose_names
-from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card
 
 
 class Store(Results):
@@ -110,7 +111,7 @@ class Store(Results):
 
     def publish_model(self, model_id: str, write: Callable[[Path], None]) -> StoredModel:
         """Publish a trained network whole; an equal one that is there already is kept."""
-        folder = self.root / "models" / model_id
+        folder = self._entry("models", model_id)
         publish_directory(folder, write)
         return self._model(folder)
 
@@ -125,6 +126,7 @@ class Store(Results):
             card = parse_json(path.read_bytes())
             if card["schema"] > SCHEMA_VERSION:
                 raise LnbenchError(f"'{path}' was written by a newer lnbench.", "Update lnbench to read it.")
+            check_card(card)
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, LnbenchError):
                 raise
@@ -190,7 +192,7 @@ class Store(Results):
             (folder / "arrays.npz").write_bytes(archive.getvalue())
             (folder / "how.json").write_text(canonical_json(how), encoding="utf-8")
 
-        return publish_directory(self.root / "cells" / cell_id, write)
+        return publish_directory(self._entry("cells", cell_id), write)
 
     def counts(self, cell_id: str) -> Counts:
         """Read a cell's arrays; predictions are None for a cell that comes from packed results.
@@ -214,11 +216,26 @@ class Store(Results):
 
     def publish_run(self, run_id: str, record: Mapping[str, Any]) -> None:
         """Write what is known of one invocation."""
-        publish_file(self.root / "runs" / f"{run_id}.json", canonical_json(record).encode())
+        publish_file(self._entry("runs", f"{run_id}.json"), canonical_json(record).encode())
 
     def publish_failure(self, cell_id: str, run_id: str, record: Mapping[str, Any]) -> None:
         """Write why a cell could not be measured."""
-        publish_file(self.root / "failures" / f"{cell_id}.{run_id}.json", canonical_json(record).encode())
+        publish_file(self._entry("failures", f"{cell_id}.{run_id}.json"), canonical_json(record).encode())
+
+    def _entry(self, kind: str, name: str) -> Path:
+        """Return where something of a name goes.
+
+        Raises:
+            LnbenchError: the name leads elsewhere, would be hidden, or is too long for a file.
+        """
+        if (
+            name.startswith(".")
+            or {"/", "\\", "\0"} & set(name)
+            or not 0 < len(os.fsencode(name)) <= _LONGEST
+        ):
+            shown = name if len(name) < 80 else f"{name[:80]}..."
+            raise LnbenchError(f"{shown!r} is no name for something in '{self.root / kind}'.")
+        return self.root / kind / name
 
     def run_records(self) -> dict[str, dict[str, Any]]:
         """Return all invocations by run id, oldest first; unreadable ones are left out."""
@@ -234,6 +251,10 @@ class Store(Results):
             kind: [entry.name.removesuffix(".json") for entry in _published(self.root / kind)]
             for kind in ("cells", "failures", "models", "runs")
         }
+
+
+#: Bytes of a name: files have 255, of which a hidden name takes some.
+_LONGEST = 200
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:

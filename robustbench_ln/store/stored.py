@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,27 @@ class Counts:
             "correct": int(np.trace(self.confusion)),
             "predicted": [int(count) for count in self.confusion.sum(0)],
         }
+
+
+#: What every reader of a model's card relies on.
+_CARD: dict[str, dict[str, type]] = {
+    "recipe": {"benchmark": str, "network": str, "norm": str, "norm_options": dict, "seed": int},
+    "how": {"run_id": str},
+}
+
+
+def check_card(card: Mapping[str, Any]) -> None:
+    """Make sure that a card has the parts that name a network.
+
+    Raises:
+        ValueError: a part is missing, or of another type.
+    """
+    for part, keys in _CARD.items():
+        if not isinstance(card.get(part), dict):
+            raise ValueError(f"it has no {part}")
+        for key, kind in keys.items():
+            if not isinstance(card[part].get(key), kind):
+                raise ValueError(f"its {part} has no {key}")
 
 
 @dataclass(frozen=True)

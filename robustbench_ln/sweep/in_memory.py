@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from robustbench_ln.data.dataset import Arrays, limited
+from robustbench_ln.devices import full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.images import NoisyImages, Order, evaluation_order
 from robustbench_ln.evaluation.reader import Reader, evaluation_mode, read_all
@@ -102,7 +103,7 @@ def evaluate(
     indices = limited(len(arrays.labels), limit)
     ordered = evaluation_order(arrays.labels, indices, order, order_seed)
     rows, confusions = [], {}
-    with evaluation_mode(network):
+    with evaluation_mode(network), full_precision(), memory_checked():
         for one in sigmas:
             readers = [
                 Reader(network, item, preprocessing, vote, seed, arrays.labels, indices) for item in layouts

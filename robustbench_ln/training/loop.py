@@ -124,7 +124,8 @@ def _train(
         progress.scales.extend(group_scales(network, number))
         state.save(progress)
         on_epoch(done)
-    how = {**conditions, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
+    trained = recipe.data["limit"] or data.info.splits["train"].images
+    how = {**conditions, "train_images": trained, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
     return _publish(recipe, data, network, progress, store, run_id, how, test_images)
 
 

@@ -126,6 +126,33 @@ MISTAKES = {
         "frozen",
     ),
     "mode of a claim that no sweep measures": ("sigma: few}", "sigma: few, modes: [batch]}", 33, "frozen"),
+    "options of a claim's norm that no benchmark has": (
+        "of: {norm: batchnorm,",
+        "of: {norm: 'localnorm:groups=3',",
+        33,
+        "declares localnorm:groups=3",
+    ),
+    "small sets of another mode": (
+        "of: {norm: batchnorm,",
+        "of: {norm: batchnorm, small_sets: true,",
+        33,
+        "small sets",
+    ),
+    "small sets that no sweep measures": (
+        "sigma: few}\n    claims:\n      - {id: a, rule: value, text: a number, of: {norm: batchnorm,",
+        "sigma: few, controls: false}\n    claims:\n      - {id: a, rule: value, text: a number, "
+        "of: {norm: batchnorm, mode: batch, small_sets: true,",
+        33,
+        "measures mode 'batch'",
+    ),
+    "best at a sigma in no grid": (
+        "rule: value, text: a number, of: {norm: batchnorm, noise: agn}, sigma: 1, paper: 44.67",
+        "rule: best, text: a number, noise: agn, sigma: 5, groups: [2]",
+        33,
+        "sigma 5",
+    ),
+    "a benchmark named twice": ("benchmarks: [one]", "benchmarks: [one, one]", 29, "a second time"),
+    "a seed named twice": ("seeds: [0, 1]", "seeds: [0, 0]", 13, "a second time"),
     "sigma of a claim in no grid": ("sigma: 1, paper", "sigma: 5, paper", 33, "sigma 5"),
     "norm of a claim that the experiment leaves out": (
         "benchmarks: [one]\n",

@@ -55,7 +55,7 @@ class Measured:
                 "train": self.settings.train.card(),
                 "preprocessing": {"mean": [0.5] * 3, "std": [0.25] * 3},
             }
-            how = {"host": "here", "threads": 1, "cores": 2, "device": "cpu", **(how or {})}
+            how = {"run_id": "run", "host": "here", "threads": 1, "cores": 2, "device": "cpu", **(how or {})}
             card = {"schema": 1, "recipe": recipe, "test_accuracy": clean, "how": how}
 
             def write(folder):

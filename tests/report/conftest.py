@@ -104,13 +104,15 @@ class Maker:
             "parameters": 1234,
             "test_accuracy": 0.875,
             "recipe": {
+                "benchmark": "bench",
+                "network": "mnist-net",
                 "norm": "batchnorm",
                 "norm_options": {"eps": 1e-5},
                 "seed": 0,
                 "preprocessing": {"mean": [0.0], "std": [1.0]},
                 **recipe,
             },
-            "how": {"threads": 2, "cores": 2, "torch": "2.0", "seconds": 3.21},
+            "how": {"run_id": "", "threads": 2, "cores": 2, "torch": "2.0", "seconds": 3.21},
         }
         (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
 

@@ -62,6 +62,26 @@ def test_one_training_seed_is_owned_up_to_and_several_are_averaged(maker, words)
     ]
 
 
+def test_networks_that_differ_in_more_than_their_seed_are_not_averaged(maker, words):
+    for seed, correct in enumerate((9, 7)):
+        maker.curve((correct, 5, 3), seed=seed)
+        maker.curve((correct - 4, 3, 1), seed=seed, benchmark="other")
+    rows = words().table("Mean over training seeds on toy")
+    assert [row["clean accuracy"] for row in rows] == [
+        "80.00 % (70.00 to 90.00 %)",
+        "40.00 % (30.00 to 50.00 %)",
+    ]
+    assert len({row["norm"] for row in rows}) == 2
+
+
+def test_repeats_of_a_network_are_one_draw_of_its_seed(maker, words):
+    for noise_seed, correct in enumerate((9, 7)):
+        maker.curve((correct, 5, 3), noise_seed=noise_seed)
+    maker.curve((6, 5, 3), seed=1)
+    (row,) = words().table("Mean over training seeds on toy")
+    assert row["clean accuracy"] == "70.00 % (60.00 to 80.00 %)"
+
+
 def test_modes_that_couple_images_are_named(maker, build):
     maker.curve((9, 7, 3))
     maker.curve((9, 8, 6), mode="batch", coupled=True)

@@ -54,7 +54,9 @@ class Writer:
 
     def model(self, model="m-localnorm-s0.aa.bb", run="run-0", weights=b"weights"):
         """Publish a network's card, history and weights."""
-        card = {"schema": 1, "how": {"run_id": run, "seconds": 1.5}, "recipe": {}, "class_names": ["\udcff"]}
+        recipe = {"benchmark": "m", "network": "net", "norm": "localnorm", "norm_options": {}, "seed": 0}
+        how = {"run_id": run, "seconds": 1.5}
+        card = {"schema": 1, "how": how, "recipe": recipe, "class_names": ["\udcff"]}
 
         def write(folder: Path) -> None:
             text = json.dumps(card, indent=1, sort_keys=True)

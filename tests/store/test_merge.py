@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from robustbench_ln import LnbenchError, load_results
@@ -70,3 +72,86 @@ def test_a_source_without_results_is_named_before_anything_is_written(writer, tm
     with pytest.raises(LnbenchError, match=r"no results in '.*nowhere'"):
         merge(writer.store, [Store(tmp_path / "nowhere")])
     assert not writer.store.root.exists()
+
+
+class Foreign:
+    """Results whose names are not those that lnbench gives."""
+
+    def __init__(self, store, **renamed):
+        self.store, self.renamed = store, renamed
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    def model_ids(self):
+        return [self.renamed["model"]]
+
+    def model(self, model_id):
+        return self.store.model(self.store.model_ids()[0])
+
+    def log(self, model_id, name):
+        return None
+
+    def cell_ids(self):
+        return {self.renamed["cell"]}
+
+    def _cell(self):
+        return min(self.store.cell_ids())
+
+    def record(self, cell_id):
+        return self.store.record(self._cell())
+
+    def counts(self, cell_id):
+        return self.store.counts(self._cell())
+
+    def how(self, cell_id):
+        return self.store.how(self._cell())
+
+    def run_records(self):
+        return {self.renamed["run"]: {"command": "owned"}}
+
+    def all_failures(self):
+        return {self.renamed["failure"]: {"reason": "owned"}}
+
+
+@pytest.mark.parametrize("up", ["../../", "", ".", "a/b", "long"])
+def test_no_name_of_a_source_leads_out_of_the_store(up, writer, other, tmp_path):
+    victim = tmp_path / "victim.json"
+    victim.write_text("precious", encoding="utf-8")
+    start = {"": f"{tmp_path}/", "long": "n" * 300}.get(up, up)
+    other.model()
+    cell = other.cell("0")
+    foreign = Foreign(
+        other.store,
+        model=f"{start}victim.aa.bb",
+        cell=f"{start}victim-{cell.rpartition('-')[2]}",
+        run=f"{start}victim",
+        failure=f"{start}victim.run",
+    )
+    merged = merge(writer.store, [foreign])
+    assert len(merged.problems) == 4
+    assert all("is no name for something" in problem for problem in merged.problems)
+    assert (merged.copied, merged.models) == (0, 0)
+    assert victim.read_text(encoding="utf-8") == "precious"
+    assert {path.name for path in tmp_path.iterdir()} <= {"victim.json", "store", "other"}
+    assert not list(writer.store.root.rglob("*victim*"))
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {},
+        {"recipe": {}, "how": {"run_id": "r"}},
+        {"recipe": {"benchmark": "b", "network": "n", "norm": "none", "norm_options": {}, "seed": 0}},
+        {"recipe": {"benchmark": "b", "network": "n", "norm": 3, "norm_options": {}, "seed": 0}, "how": {}},
+    ],
+)
+def test_a_network_whose_card_names_none_is_left_out(card, writer, other):
+    def write(folder):
+        (folder / "model.json").write_text(json.dumps({"schema": 1, **card}), encoding="utf-8")
+
+    with pytest.raises(LnbenchError, match="cannot be read"):
+        other.store.publish_model("n.aa.bb", write)
+    merged = merge(writer.store, [other.store])
+    assert (merged.models, len(merged.problems)) == (0, 1)
+    assert writer.store.model_ids() == []

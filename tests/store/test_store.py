@@ -119,10 +119,15 @@ def test_hidden_leftovers_are_not_read(tmp_path):
     assert len(load_results(tmp_path)) == 1
 
 
+def write_least_card(folder):
+    recipe = {"benchmark": "b", "network": "n", "norm": "none", "norm_options": {}, "seed": 0}
+    _write(folder / "model.json", json.dumps({"schema": 1, "recipe": recipe, "how": {"run_id": "r"}}))
+
+
 def test_a_recipe_is_found_by_its_part_of_the_name(tmp_path):
     store = Store(tmp_path)
     for name in ("digits-localnorm-s0.aaa.bbb", "digits-localnorm-s1.ccc.aaa"):
-        store.publish_model(name, lambda folder: _write(folder / "model.json", '{"schema": 1}'))
+        store.publish_model(name, write_least_card)
     found = store.find_recipe("aaa")
     assert found is not None
     assert found.id == "digits-localnorm-s0.aaa.bbb"
@@ -132,7 +137,7 @@ def test_a_recipe_is_found_by_its_part_of_the_name(tmp_path):
 def test_a_recipe_is_found_with_weights_before_one_without(tmp_path):
     store = Store(tmp_path)
     for name in ("n.aaa.1", "n.aaa.2"):
-        store.publish_model(name, lambda folder: _write(folder / "model.json", '{"schema": 1}'))
+        store.publish_model(name, write_least_card)
     assert store.find_recipe("aaa").id == "n.aaa.1"
     store.add_weights(store.model("n.aaa.2"), lambda: b"weights")
     assert store.find_recipe("aaa").id == "n.aaa.2"
@@ -143,7 +148,7 @@ def test_a_recipe_is_found_with_weights_before_one_without(tmp_path):
 @pytest.mark.parametrize("name", ["history", "scales"])
 def test_a_log_that_cannot_be_read_is_not_taken_for_none(name, tmp_path):
     store = Store(tmp_path)
-    store.publish_model("n.a.b", lambda folder: _write(folder / "model.json", '{"schema": 1}'))
+    store.publish_model("n.a.b", write_least_card)
     assert store.log("n.a.b", name) is None
     (tmp_path / f"models/n.a.b/{name}.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(LnbenchError, match=f"{name}.csv' cannot be read"):

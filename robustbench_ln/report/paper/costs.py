@@ -10,9 +10,8 @@ import pandas as pd
 from robustbench_ln.benchmarks.claims import Parameters, TrainingTime
 from robustbench_ln.experiments.checks import UndecidedError
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.experiments.needs import fits
 from robustbench_ln.experiments.seconds import Machine, by_machine, epoch_seconds
-from robustbench_ln.norms.registry import NORMS, parse_norm
+from robustbench_ln.norms.registry import NORMS, fits, parse_norm
 from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number
 from robustbench_ln.report.labels import norm_label

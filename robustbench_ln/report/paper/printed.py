@@ -10,9 +10,8 @@ import pandas as pd
 from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.printed import mode_of
-from robustbench_ln.experiments.needs import fits
 from robustbench_ln.noise import parse_sigmas
-from robustbench_ln.norms.registry import parse_norm
+from robustbench_ln.norms.registry import fits, parse_norm
 
 
 def printed_accuracies(experiment: Experiment, line: Mapping[str, Any]) -> dict[float, float]:
