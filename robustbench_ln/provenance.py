@@ -1,4 +1,4 @@
-"""What a number was measured with: versions, hardware, code and command, naming no person or path."""
+"""What a number was measured with: versions, hardware, code and command, naming no person or home folder."""
 
 from __future__ import annotations
 

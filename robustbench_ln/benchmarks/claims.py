@@ -87,8 +87,8 @@ class Bound(Claim):
 class Ordering(Claim):
     """At every measured sigma of `sigma`, `above` is above `below` by `margin` points or more.
 
-    At margin 0 a tie is not above. A negative margin allows `above` to be so many points below. Only training
-    seeds count that both curves have.
+    At margin 0 a tie is not above. A negative margin allows `above` to be so many points below. It is no more
+    than `most` points above, where that is given. Only training seeds count that both curves have.
     """
 
     rule: Literal["ordering"]
@@ -96,10 +96,13 @@ class Ordering(Claim):
     below: Of
     sigma: Sigmas | None = None
     margin: Number = 0.0
+    most: Number | None = None
 
     @model_validator(mode="after")
     def _one_noise(self) -> Ordering:
         _check_same_noise(self.above, self.below)
+        if self.most is not None and self.most <= self.margin:
+            raise ValueError(f"most is {self.most:g}, but must be above the margin {self.margin:g}")
         return self
 
 

@@ -107,9 +107,10 @@ def _tested(claim: Value | Bound | Ordering | Ratio | Collapse, curves: Sequence
     if isinstance(claim, Ordering):
         points = points_of(tables[0] - tables[1], images, share=False)
         subject = f"{first.label} less {curves[1].label}"
+        most = math.inf if claim.most is None else claim.most / 100
         # A tie is not above.
-        allowed = Allowed(claim.margin / 100, strict=claim.margin == 0)
-        return _Tested(subject, points, allowed, _margin(claim.margin), in_points, aside)
+        allowed = Allowed(claim.margin / 100, most, strict=claim.margin == 0)
+        return _Tested(subject, points, allowed, _margin(claim), in_points, aside)
     points = points_of(_ratios(*tables), images, share=False)
     allowed, asked = Allowed(*_ends(claim.least, claim.most)), _range(claim.least, claim.most)
     return _Tested(f"{first.label} over {curves[1].label}", points, allowed, asked, decimal, aside)
@@ -279,10 +280,13 @@ def _range(least: float | None, most: float | None) -> str:
     return f"at least {least:g}" if least is not None else f"at most {most:g}"
 
 
-def _margin(margin: float) -> str:
-    if margin == 0:
-        return "above"
-    return f"above by {margin:g} points" if margin > 0 else f"at most {-margin:g} points below"
+def _margin(claim: Ordering) -> str:
+    most = "" if claim.most is None else f", by {claim.most:g} points at most"
+    if claim.margin == 0:
+        return f"above{most}"
+    if claim.margin > 0:
+        return f"above by {claim.margin:g} points{' or more' if most else ''}{most}"
+    return f"at most {-claim.margin:g} points below{most}"
 
 
 def _groups(numbers: Sequence[int]) -> str:

@@ -124,3 +124,11 @@ def test_there_is_no_ratio_to_an_accuracy_of_0(small):
     sides = "of: {norm: localnorm, noise: agn}, to: {norm: batchnorm, noise: agn}"
     claim = f"{{rule: ratio, {sides}, sigma: 1, least: 2}}"
     assert check(claim, small).holds is None
+
+
+@pytest.mark.parametrize(("above", "holds"), [(0.50, False), (0.51, True), (0.60, True), (0.61, False)])
+def test_an_ordering_may_have_an_upper_end(small, above, holds):
+    small.curve("localnorm", {1: above}).curve("batchnorm", {1: 0.5})
+    found = check(ORDER % "sigma: '1', most: 10", small)
+    assert found.holds is holds
+    assert "above, by 10 points at most" in found.measured
