@@ -39,6 +39,22 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_titles_are_only_text(folder, lnbench):
+    hostile = FILE.replace("A figure", "'of [a], [red] and [/nope]'").replace("Fig 0", "'Fig [b]'")
+    (folder / "benchmarks.yaml").write_text(hostile)
+    assert "Fig [b]  of [a], [red] and [/nope]" in lnbench("list", cwd=folder).stdout
+
+
+def test_a_cell_that_cannot_be_read_is_told_by_the_list(folder, lnbench):
+    lnbench("run", "fig", "--quiet", cwd=folder)
+    record = next((folder / "results" / "cells").glob("*-1-*")) / "record.json"
+    record.write_text("", encoding="utf-8")
+    listed = lnbench("list", cwd=folder)
+    assert "1/2" in listed.stdout
+    assert "not a readable record" in listed.stderr
+    assert "Warning" not in listed.stderr
+
+
 def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench):
     told = json.loads(lnbench("list", "--json", cwd=folder).stdout)
     (item,) = told["experiments"]

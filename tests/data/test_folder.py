@@ -93,6 +93,34 @@ def test_sixteen_bit_grey_is_scaled_and_not_cut_off_at_255(tmp_path):
     assert np.abs(decoded[0] - deep / 257).max() <= 1
 
 
+def pgm(pixels):
+    """Return a binary PGM of 16 bits, which Pillow does not write."""
+    height, width = pixels.shape
+    return f"P5 {width} {height} 65535\n".encode() + pixels.astype(">u2").tobytes()
+
+
+def test_a_pgm_of_sixteen_bits_is_scaled_and_grey(tmp_path):
+    deep = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5461
+    data = opened(folder_of(tmp_path / "set", {"train/dog/2.pgm": pgm(deep)}))
+    assert data.info.shape == (1, 3, 4)
+    assert np.abs(data.arrays("train").images[-1][0].astype(int) - deep / 257).max() <= 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_values_of_thirty_two_bits_are_refused_by_name(dtype, tmp_path):
+    files = {"train/dog/2.tiff": encoded(Image.fromarray(GREY.astype(dtype)), kind="TIFF")}
+    with pytest.raises(LnbenchError, match=r"2\.tiff' cannot be read: its values have 32 bits"):
+        opened(folder_of(tmp_path / "set", files))
+
+
+@pytest.mark.parametrize("link", ["train/self", "train/cat/x.png"])
+def test_a_link_to_itself_is_named(link, tmp_path):
+    root = folder_of(tmp_path / "set", {})
+    (root / link).symlink_to((root / link).name)
+    with pytest.raises(LnbenchError, match=f"cannot be read.*{link.rpartition('/')[2]}"):
+        opened(root)
+
+
 def test_sorting_is_by_name_and_hidden_files_are_left_out(tmp_path):
     hidden = {"train/cat/.DS_Store": b"x", "train/.git/a.png": b"x", "train/notes.txt": b"x", ".hidden": b"x"}
     files = {"train/cat/10.png": encoded(GREY + 100), "train/cat/9.png": encoded(GREY + 101), **hidden}
