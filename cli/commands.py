@@ -70,7 +70,7 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """Return the name, the command and its arguments."""
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, listed and _load(str(name)), rest
+        return name, listed and load(str(name)), rest
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -83,7 +83,8 @@ def _listed() -> None:
     """Stand for a command in the list of commands."""
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
+    """Return a command, importing its module."""
     entry = COMMANDS[name]
     module = import_module(f".{entry.module}", __package__)
     own = getattr(module, "list_" if name == "list" else entry.module)

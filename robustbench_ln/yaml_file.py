@@ -83,11 +83,12 @@ class YamlFile:
             root = yaml.compose(text, Loader=_Loader)
         except UnicodeDecodeError as error:
             raise LnbenchError(f"'{self.path}' is not a UTF-8 text: {error.reason}.") from error
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        except yaml.YAMLError as found:
+            mistake = _plain_error(text) or found
+            mark = getattr(mistake, "problem_mark", None)
+            problem = getattr(mistake, "problem", None) or str(mistake).splitlines()[0]
             line = int(mark.line) + 1 if mark else 1
-            raise self._error_at(line, f"not YAML: {problem}.", "Mend that line.") from error
+            raise self._error_at(line, f"not YAML: {problem}.", "Mend that line.") from mistake
         if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
             raise self._error_at(1, "the file is empty.")
         return root
@@ -167,3 +168,13 @@ def _line_of(node: yaml.Node) -> int:
 def _scalar(node: yaml.Node) -> yaml.ScalarNode:
     """Return a fresh node, since the constructor keeps what it has built."""
     return yaml.ScalarNode(node.tag, node.value, node.start_mark, node.end_mark)
+
+
+def _plain_error(text: str) -> yaml.YAMLError | None:
+    """Return what Python's own parser finds wrong, which names a nearer line than libyaml."""
+    try:
+        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+            pass
+    except yaml.YAMLError as error:
+        return error
+    return None

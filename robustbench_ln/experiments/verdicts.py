@@ -103,13 +103,13 @@ def _checks(
         found = _of_place(experiment, claim, there) if len(there) == len(names) else []
         checks += found
         if not found:
-            trained = all(entry.models for entry in there) and there
-            what = (
-                "has no network that the claim is about, or none was measured"
-                if trained
-                else "has no network"
-            )
-            missing.append(f"{' and '.join(dict.fromkeys(names))} {what}")
+            trained = [entry.benchmark for entry in there if entry.models]
+            untrained = [name for name in dict.fromkeys(names) if name not in trained]
+            if untrained:
+                missing += [f"{name} has no network" for name in untrained]
+            else:
+                what = "has no network that the claim is about, or none was measured"
+                missing.append(f"{' and '.join(dict.fromkeys(names))} {what}")
     return checks, missing
 
 
@@ -129,6 +129,8 @@ def _of_place(experiment: Experiment, claim: AnyClaim, entries: Sequence[Evidenc
         return check_time(claim, entries[0])
     if isinstance(claim, Spread):
         return check_spread(claim, entries[0], experiment.minimum_clean)
+    if not all(entry.models for entry in entries):
+        return []
     sides = (Of(norm="localnorm", noise=claim.noise),) if isinstance(claim, Best) else sides_of(claim)
     rows = [rows_of(entry, side) for entry, side in zip(entries, sides, strict=True)]
     return [_in_scene(experiment, claim, entries, rows, scene) for scene in scenes_of(rows)]

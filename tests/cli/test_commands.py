@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from lnbench_cli.commands import COMMANDS, _load
+from lnbench_cli.commands import COMMANDS, load
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_has_the_first_line_of_each_command_s_own_help(name):
-    command = _load(name)
+    command = load(name)
     said = inspect.cleandoc(command.help or "").splitlines()[0]
     assert said == COMMANDS[name].help
 

@@ -150,15 +150,13 @@ def test_a_mistake_is_a_sentence_and_stores_nothing(lnbench, folder, tmp_path, a
 
 
 def test_the_how_to_s_commands_parse():
-    from lnbench_cli.main import app
-    from typer.main import get_command
+    from lnbench_cli.commands import load
 
-    commands = get_command(app).commands
     lines = re.findall(r"^    (lnbench [^#\n]*)", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(lines) >= 5
     for line in lines:
         _, name, *words = shlex.split(line)
-        context = commands[name].make_context(name, words)
+        context = load(name).make_context(name, words)
         if name == "convert":
             text = context.params["source"]
             assert is_source(text) or text.startswith("digits")

@@ -24,7 +24,9 @@ def test_readings_are_checked_apart(small, text, code, outcome):
     known = {(each.noise, each.reading) for each in found.checks}
     assert known == (set() if text is None else {("agn", "text"), ("agn-uniform rescaled", "code")})
     if outcome == "holds in part":
-        assert found.reason == "small under agn-uniform rescaled: not 70 % within 2 points at sigma 1"
+        assert (
+            found.reason == "small on cifar10 under agn-uniform rescaled: not 70 % within 2 points at sigma 1"
+        )
 
 
 def test_a_decided_reading_decides_where_the_other_is_not(small):

@@ -160,3 +160,15 @@ def test_a_fit_goes_through_means_of_the_same_networks(small):
     found = check("{rule: slope, of: {norm: localnorm, noise: agn}, form: linear}", small)
     assert found.holds
     assert {point.seeds for point in found.points} == {1}
+
+
+def test_a_claim_over_two_benchmarks_is_not_run_where_one_has_no_network(small, tmp_path):
+    small.curve("localnorm", {0: 0.9, 1: 0.7})
+    other = Measured(tmp_path / "other", benchmark="other")
+    claim = (
+        "{rule: ordering, above: {norm: localnorm, noise: agn, benchmark: small}, "
+        "below: {norm: batchnorm, noise: agn, benchmark: other}, sigma: '1'}"
+    )
+    names = ("small", "other")
+    (found,) = judge(experiment(claim, benchmarks=names), [small.evidence(), other.evidence()])
+    assert (found.outcome, found.reason) == ("not run here", "other has no network")

@@ -60,7 +60,7 @@ def test_claims_stand_with_verdict_mark_and_reason(lab, write, monkeypatch):
     first, second = write().table("What the paper says of Fig 7")
     assert first["claim"] == "batchnorm has 44.67 % <here> Fig 7"
     assert first["verdict"] == "\u2717 does not hold"
-    assert first["measured"] == "net, agn (the paper's text) \u2717 12.34 % & less since <that>"
+    assert first["measured"] == "net on toy, agn (the paper's text) \u2717 12.34 % & less since <that>"
     assert second["verdict"] == "\u25d0 holds in part"
 
 
@@ -74,7 +74,7 @@ def test_what_is_not_measured_is_told_in_short(lab, write):
 
 def test_a_preset_s_shortening_is_told(lab, write):
     lab.cells(lab.network(preset="quick"), (9, 5, 1))
-    shown = "net: 1 network of 9 trained, preset quick, shortened: one of three epochs."
+    shown = "net on toy: 1 network of 9 trained, preset quick, shortened: one of three epochs."
     assert shown in write(("curves",)).text
     assert shown in write(("curves",), preset="quick").text
     assert "Not measured yet" in write(("curves",), preset="paper").text
