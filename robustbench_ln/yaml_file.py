@@ -7,6 +7,7 @@ text, numbers, truth values, lists and mappings.
 from __future__ import annotations
 
 import re
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -173,8 +174,7 @@ def _scalar(node: yaml.Node) -> yaml.ScalarNode:
 def _plain_error(text: str) -> yaml.YAMLError | None:
     """Return what Python's own parser finds wrong, which names a nearer line than libyaml."""
     try:
-        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
-            pass
+        deque(yaml.parse(text, Loader=yaml.SafeLoader), maxlen=0)
     except yaml.YAMLError as error:
         return error
     return None

@@ -128,8 +128,8 @@ def _ratios(of: pd.DataFrame, to: pd.DataFrame) -> pd.DataFrame:
 
 
 def _asked(curves: Iterable[Curve]) -> set[float]:
-    """Return the sigmas that an experiment asks for of some curves."""
-    return set().union(*(curve.asked for curve in curves))
+    """Return the sigmas that an experiment asks for of every one of some curves."""
+    return set(frozenset.intersection(*(curve.asked for curve in curves)))
 
 
 def _within(tested: _Tested, grid: str | None, asked: set[float]) -> Finding:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import textwrap
 
 import pytest
+
+from tests.cli.conftest import LNBENCH
 
 FILE = textwrap.dedent(
     """\
@@ -37,6 +40,20 @@ FILE = textwrap.dedent(
 def folder(tmp_path):
     (tmp_path / "benchmarks.yaml").write_text(FILE)
     return tmp_path
+
+
+def test_a_closed_stream_is_no_defect(folder, environment):
+    command = f"{LNBENCH} list --json >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_size_of_a_benchmark_is_not_asked_of_data_without_one(folder, lnbench):
+    (folder / "benchmarks.yaml").write_text(
+        FILE.replace("test_images: 50", "test_images: 50\n    image_size: 32")
+    )
+    done = lnbench("train", "--benchmark", "toy", "--dry-run", cwd=folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_titles_are_only_text(folder, lnbench):

@@ -151,6 +151,18 @@ def test_sigmas_that_are_asked_of_another_mode_or_of_small_sets_are_not_waited_f
     assert found.outcome == "holds"
 
 
+def test_a_comparison_waits_for_no_sigma_that_is_asked_of_one_side_alone(small):
+    for mode, accuracy in (("batch", 0.7), ("voting", 0.8)):
+        small.curve("localnorm", {0: accuracy, 1: accuracy}, mode=mode)
+    needs = asks_for(small, "0,1,2", modes=("batch",)), asks_for(small, "0,1", modes=("voting",))
+    claim = (
+        "{rule: ordering, above: {norm: localnorm, mode: voting, noise: agn}, "
+        "below: {norm: localnorm, mode: batch, noise: agn}}"
+    )
+    (found,) = judge(experiment(claim), [small.evidence(*needs)])
+    assert found.outcome == "holds"
+
+
 def test_a_fit_goes_through_means_of_the_same_networks(small):
     falling = {sigma: [0.9 - 0.08 * sigma] for sigma in range(10)}
     # A second network, far below, at two sigmas only: with it the line has a kink.

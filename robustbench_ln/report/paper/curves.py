@@ -236,8 +236,8 @@ def _caption(item: Item, panels: Sequence[Panel], points: pd.DataFrame, *, print
     modes = "A panel for each noise."
     if points["home"].all():
         modes = "Each norm in its home mode, a panel for each noise."
-    benchmark = panels[0].evidence.benchmark
-    sentences = [f"{item.experiment.paper}, {panels[0].evidence.place}. {modes}", interval_sentence(points)]
+    shown = panels[0].evidence
+    sentences = [f"{item.experiment.paper}, {shown.place}. {modes}", interval_sentence(points)]
     if printed:
         sentences.append(
             "Open markers: the numbers that the paper prints; it does not say for which reading."
@@ -249,7 +249,7 @@ def _caption(item: Item, panels: Sequence[Panel], points: pd.DataFrame, *, print
                 f"Where noise is rescaled, the strip takes its range over {RANGE_IMAGES} images."
             )
     else:
-        sentences.append(f"The images of {benchmark} are not on this machine.")
+        sentences.append(f"The images of {shown.benchmark} are not on this machine.")
     return " ".join(sentences)
 
 
