@@ -5,7 +5,7 @@ Networks are recognised by their cards, so that packed results can be read where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,14 @@ import pandas as pd
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark, Preprocessing, on_data
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.experiments.needs import Need, count_networks, needs_of, preset_of, shown_norms
+from robustbench_ln.experiments.needs import (
+    Need,
+    count_cells,
+    count_networks,
+    needs_of,
+    preset_of,
+    shown_norms,
+)
 from robustbench_ln.identity import recipe_id
 from robustbench_ln.modes import modes_for
 from robustbench_ln.norms.registry import fits, parse_norm, resolve_options
@@ -82,26 +89,31 @@ def gather_evidence(
         experiment: the item.
         results: the store, or packed results.
         table: their `load_results`.
-        preset: of this preset alone; None takes, for each benchmark, the fullest one that has cells or, where
-            none has any, a network.
+        preset: of this preset alone; None takes, for each benchmark, the fullest one that has at least half
+            as large a share of its cells as any other has or, where none has cells, a network.
     """
     found = []
     models = results.models()
     for name in experiment.benchmarks:
         presets = (PAPER, *declared.benchmark(name).presets) if preset is None else (preset,)
-        entries = (_of_preset(declared, experiment, name, one, results, models, table) for one in presets)
+        entries = [_of_preset(declared, experiment, name, one, results, models, table) for one in presets]
         found.append(_fullest(entries))
     return found
 
 
-def _fullest(entries: Iterator[Evidence]) -> Evidence:
-    """Return the first entry with cells, else the first with networks, else the first."""
-    seen = []
-    for entry in entries:
-        if len(entry.cells):
-            return entry
-        seen.append(entry)
-    return next((entry for entry in seen if entry.models), seen[0])
+def _fullest(entries: Sequence[Evidence]) -> Evidence:
+    """Return the first entry that is measured well beside the others.
+
+    One that was only begun does not hide another that is complete.
+
+    Args:
+        entries: one a preset, the full recipe first.
+    """
+    shares = [len(entry.cells) / max(count_cells(entry.needs), 1) for entry in entries]
+    enough = max(shares) / 2
+    if not enough:
+        return next((entry for entry in entries if entry.models), entries[0])
+    return next(entry for entry, share in zip(entries, shares, strict=True) if share >= enough)
 
 
 def _of_preset(

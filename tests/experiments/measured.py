@@ -41,7 +41,7 @@ class Measured:
     def network(self, norm, seed=0, clean=0.9, options=None, how=None, history=None, scales=None):
         resolved = resolve_options(norm, {**OPTIONS.get(norm, {}), **(options or {})})
         groups = resolved.get("groups", "")
-        name = f"{self.benchmark}-{norm}{groups}-s{seed}.recipe.weights"
+        name = f"{self.benchmark}-{norm}{groups}-s{seed}.{self.preset}.weights"
         if name not in self.models:
             recipe = {
                 "benchmark": self.benchmark,

@@ -99,7 +99,7 @@ def test_times_need_a_second_epoch_and_a_history(small):
     small.network("batchnorm", history=history([9, 10, 10]))
     assert "one epoch" in check(TIME, small).reason
     small.network("localnorm", seed=1)
-    assert "history.csv of small-localnorm8-s1.recipe.weights is not there" in check(TIME, small).reason
+    assert "history.csv of small-localnorm8-s1.paper.weights is not there" in check(TIME, small).reason
 
 
 def test_times_of_an_untrained_norm_are_not_run(small):

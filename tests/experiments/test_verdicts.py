@@ -75,8 +75,8 @@ def test_a_claim_that_means_nothing_is_refused(claim):
         experiment(claim)
 
 
-def test_gathered_evidence_is_judged(tmp_path):
-    path = tmp_path / "benchmarks.yaml"
+def declared_small(folder):
+    path = folder / "benchmarks.yaml"
     body = {
         "benchmarks": {"small": yaml.safe_load(SETTINGS)},
         "experiments": {
@@ -94,7 +94,11 @@ def test_gathered_evidence_is_judged(tmp_path):
         },
     }
     path.write_text(yaml.safe_dump(body), encoding="utf-8")
-    declared = load_declared(path)
+    return load_declared(path)
+
+
+def test_gathered_evidence_is_judged(tmp_path):
+    declared = declared_small(tmp_path)
     item = declared.experiment("fig0")
     (nothing,) = judge(item, gather_evidence(declared, item, Store(tmp_path), tabulate([])))
     assert nothing.outcome == "not run here"
@@ -104,6 +108,21 @@ def test_gathered_evidence_is_judged(tmp_path):
     (found,) = judge(item, gather_evidence(declared, item, measured.store, tabulate(measured.rows)))
     assert found.outcome == "holds"
     assert [(each.noise, each.reading) for each in found.checks] == [("agn", "text")]
+
+
+@pytest.mark.parametrize(("paper_cells", "taken"), [(1, "short"), (2, "short"), (3, "paper")])
+def test_a_preset_that_was_only_begun_does_not_hide_a_complete_one(tmp_path, paper_cells, taken):
+    declared = declared_small(tmp_path)
+    item = declared.experiment("fig0")
+    curve = {0: [0.9] * 3, 1: [0.7] * 3}
+    short = Measured(tmp_path, preset="short").curve("localnorm", curve).curve("batchnorm", curve)
+    # The full recipe, cut off after so many cells of each norm; three of six are enough.
+    seeds = {0: [0.9, 0.9 if paper_cells > 1 else None], 1: [0.7 if paper_cells > 2 else None]}
+    paper = Measured(tmp_path).curve("localnorm", seeds).curve("batchnorm", seeds)
+    rows = [*short.rows, *({**row, "cell": f"paper{row['cell']}"} for row in paper.rows)]
+    (entry,) = gather_evidence(declared, item, paper.store, tabulate(rows))
+    assert entry.preset == taken
+    assert len(entry.cells) == (2 * paper_cells if taken == "paper" else 12)
 
 
 def test_judging_does_not_need_torch_to_be_imported():
