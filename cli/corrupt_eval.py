@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 
 from robustbench_ln import provenance
+from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
-from robustbench_ln.sweep.run import Outcome, run_passes
+from robustbench_ln.sweep.run import Outcome, check_executor, run_passes
+from robustbench_ln.sweep.shard import parse_shard, take_shard
 from robustbench_ln.sweep.targets import choose_models, pair_with_data, without_data
 from robustbench_ln.threads import default_workers
 
@@ -82,9 +84,32 @@ def corrupt_eval(
             show_default="each model's training batch",
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Measure the I-th of N parts only, such as 1/8; slurm takes it from a job array.",
+            show_default="all",
+        ),
+    ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            callback=check_executor,
+            help="Where passes run: local processes, or the nodes of a ray cluster.",
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Of the Ray cluster.", show_default="RAY_ADDRESS, else a new one"
+        ),
+    ] = None,
     workers: options.Workers = None,
     threads: options.WorkerThreads = 1,
     device: options.Device = "auto",
+    dtype: options.Dtype = "fp32",
     results: options.Results = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     dry_run: options.DryRun = False,
@@ -96,6 +121,12 @@ def corrupt_eval(
     Cells that were measured before are not measured again. They are stored sigma by sigma, so a sweep that
     was cut off goes on where it stopped.
     """
+    if executor == "ray" and workers is not None:
+        raise LnbenchError("--workers is of the local executor; the cluster has its own.")
+    if executor != "ray" and address is not None:
+        raise LnbenchError("--address names a Ray cluster.", "Add --executor ray.")
+    part = parse_shard(shard) if shard else None
+    precision = choose_dtype(dtype, device)
     settings = SweepSettings(
         noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(noise)),  # type: ignore[arg-type]
         sigmas=parse_sigmas(sigma),
@@ -106,6 +137,7 @@ def corrupt_eval(
         vote=vote,  # type: ignore[arg-type]
         batch_size=batch_size,
         limit=limit,
+        dtype=precision.name,
     )
     store = writable_store(results)
     sources = [text for text in dict.fromkeys(model or []) if is_source(text)]
@@ -134,10 +166,13 @@ def corrupt_eval(
     chosen = list(by_id.values())
     pairs = pair_with_data(chosen, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
     passes = plan_cells(pairs, settings)
+    if part is not None:
+        passes = take_shard(passes, part)
     todo = missing(passes, store.cell_ids())
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     say(
-        f"{planned} cells from {len(chosen)} models, {planned - left} of them measured already.",
+        f"{planned} cells from {len(chosen)} models{f', shard {part}' if part else ''}, "
+        f"{planned - left} of them measured already.",
         quiet=quiet or json,
     )
     if dry_run or not left:
@@ -157,21 +192,34 @@ def corrupt_eval(
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("measuring", total=left)
 
+        places: set[str] = set()
+
         def show(outcomes: Sequence[Outcome]) -> None:
             for outcome in outcomes:
+                if outcome.place not in places:
+                    places.add(outcome.place)
+                    where = f"Computing on {outcome.place}, in {precision.name} ({precision.reason})."
+                    say(where, quiet=quiet or json)
                 bar.update(task, advance=1, description=outcome.line)
                 if (bar.disable or outcome.failure) and not json:
                     say(outcome.line, quiet=quiet and not outcome.failure)
 
-        outcomes = run_passes(
-            store,
-            todo,
-            run_id=run_id,
-            workers=workers or default_workers(threads),
-            threads=threads,
-            device=device,
-            on_pass=show,
-        )
+        if executor == "ray":
+            from robustbench_ln.sweep.on_ray import run_passes_on_ray
+
+            outcomes = run_passes_on_ray(
+                store, todo, run_id=run_id, address=address, threads=threads, device=device, on_pass=show
+            )
+        else:
+            outcomes = run_passes(
+                store,
+                todo,
+                run_id=run_id,
+                workers=workers or default_workers(threads),
+                threads=threads,
+                device=device,
+                on_pass=show,
+            )
     failed = [outcome for outcome in outcomes if outcome.failure]
     if json:
         print_json({"planned": planned, "todo": left, "measured": left - len(failed), "failed": len(failed)})

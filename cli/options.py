@@ -9,7 +9,7 @@ import typer
 
 from robustbench_ln.data.decoded import default_data_dir
 from robustbench_ln.data.names import DATA_NAMES
-from robustbench_ln.devices import check_device
+from robustbench_ln.devices import check_device, check_dtype
 
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
@@ -70,6 +70,14 @@ Device = Annotated[
         metavar="NAME",
         callback=check_device,
         help="Where to compute: cpu, cuda, or auto for a GPU where there is one.",
+    ),
+]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=check_dtype,
+        help="Precision of products: fp32, bf16, or auto for bf16 where the device multiplies in it.",
     ),
 ]
 Workers = Annotated[

@@ -12,9 +12,11 @@ from robustbench_ln import provenance
 from robustbench_ln.benchmarks.read import find_config, load_declared
 from robustbench_ln.data.names import takes_image_size
 from robustbench_ln.data.open import open_data
+from robustbench_ln.devices import check_dtype, choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
 from robustbench_ln.store.open import writable_store
+from robustbench_ln.training.ranks import ranks_here, recipe_on
 from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
 from robustbench_ln.training.run import look_up, train_missing
 
@@ -64,6 +66,21 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Threads of torch.", show_default="torch's choice")
     ] = None,
     device: options.Device = "auto",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=lambda name: name if name is None else check_dtype(name),
+            help="Precision of products: fp32, bf16, or auto for bf16 where the device multiplies in it.",
+            show_default="the benchmark's",
+        ),
+    ] = None,
+    sync_bn: Annotated[
+        bool,
+        typer.Option(
+            "--sync-bn", help="Under torchrun: let BatchNorm take its statistics over all processes' rows."
+        ),
+    ] = False,
     results: options.Results = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     config: options.Config = None,
@@ -75,7 +92,13 @@ def train(
 
     A network that was trained before is not trained again; a training that was cut off goes on where it
     stopped, with the same result as if it had not been.
+
+    Several processes train a network together: torchrun --nproc-per-node N --no-python lnbench train
     """
+    ranks = ranks_here()
+    # One process of torchrun speaks for all.
+    quiet, json = quiet or not ranks.leads, json and ranks.leads
+    precision = None if dtype is None else choose_dtype(dtype, device)
     store = writable_store(results)
     declared = load_declared(find_config(config)).benchmark(benchmark).at(preset)
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
@@ -95,7 +118,9 @@ def train(
         seeds=tuple(dict.fromkeys(seed)) if seed else None,
         epochs=epochs,
         limit=limit,
+        dtype=None if precision is None else precision.name,
     )
+    recipes = [recipe_on(recipe, ranks, sync_bn=sync_bn) for recipe in recipes]
     asked = look_up(recipes, store)
     missing = [one.recipe for one in asked if one.model is None]
     if dry_run:
@@ -109,8 +134,10 @@ def train(
         say(f"{len(asked) - len(missing)} of {len(asked)} models are trained already.", quiet=quiet)
         return
 
+    if precision is not None and missing:
+        say(f"Training in {precision.name} ({precision.reason}).", quiet=quiet or json)
     run_id = provenance.new_run_id()
-    if missing:
+    if missing and ranks.leads:
         store.check_writable()
         store.publish_run(
             run_id, provenance.run_record(sys.argv[1:], {"train": [one.card() for one in missing]})

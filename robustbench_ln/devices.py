@@ -1,9 +1,10 @@
-"""Where networks are computed: on the CPU or on a GPU."""
+"""Where networks are computed, on the CPU or on a GPU, and in which precision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
@@ -12,6 +13,21 @@ if TYPE_CHECKING:
     import torch
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+#: By the name on the command line: what records call it.
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Dtype:
+    """The precision of a network's products.
+
+    Attributes:
+        name: "float32", or "bfloat16": autocast, with statistics and weights in float32.
+        reason: why it was taken.
+    """
+
+    name: str
+    reason: str
 
 
 def check_device(name: str) -> str:
@@ -39,6 +55,78 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not there:
         raise LnbenchError("PyTorch finds no GPU on this machine.", "Use --device cpu.")
     return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def check_dtype(name: str) -> str:
+    """Return a name that `choose_dtype` knows; torch is not imported.
+
+    Raises:
+        UnknownNameError: an unknown name.
+    """
+    if name != "auto" and name not in DTYPES:
+        raise UnknownNameError("dtype", name, ("auto", *DTYPES))
+    return name
+
+
+def choose_dtype(name: str, device: str) -> Dtype:
+    """Return the precision of a name; "auto" takes bf16 where the device multiplies in it.
+
+    Where it does not, bf16 costs digits and saves little or nothing. torch is imported for "auto" alone.
+
+    Args:
+        name: "fp32", "bf16" or "auto".
+        device: as `choose_device` takes it.
+
+    Raises:
+        UnknownNameError: an unknown name.
+        LnbenchError: no GPU can be used.
+    """
+    check_dtype(name)
+    if name != "auto":
+        return Dtype(DTYPES[name], "as asked for")
+    import torch
+
+    chosen = choose_device(device)
+    if chosen.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # torch 2.11 does not tell.
+        known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
+    where = "this GPU" if chosen.type == "cuda" else "this CPU"
+    return (
+        Dtype("bfloat16", f"{where} multiplies in bf16")
+        if native
+        else Dtype("float32", f"{where} does not multiply in bf16")
+    )
+
+
+@contextmanager
+def computing_in(dtype: str, device: torch.device) -> Iterator[None]:
+    """Compute products of matrices and convolutions in a precision within the context.
+
+    Args:
+        dtype: a value of `DTYPES`.
+        device: where.
+    """
+    import torch
+
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
+        yield
+
+
+def describe(device: torch.device, asked: str) -> str:
+    """Return where networks are computed and why, for people.
+
+    Args:
+        device: the one that was taken.
+        asked: the name that was asked for.
+    """
+    if asked != "auto":
+        reason = "as asked for"
+    else:
+        reason = "a GPU is there" if device.type == "cuda" else "PyTorch finds no GPU"
+    return f"{device_label(device)} ({reason})"
 
 
 def device_label(device: torch.device) -> str:

@@ -62,6 +62,7 @@ class TrainSettings(Declaration):
         weight_decay: on kernels of convolutions and dense layers, as PyTorch counts it: twice Keras' L2.
         augment: random changes of each training image.
         noisy: noisy copies among the training images.
+        dtype: "float32", or "bfloat16" for products in half precision, weights and statistics in single.
     """
 
     epochs: PositiveInt
@@ -76,6 +77,7 @@ class TrainSettings(Declaration):
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     augment: AugmentSettings = AugmentSettings()
     noisy: NoisyCopies | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from robustbench_ln.data.dataset import Arrays, limited
+from robustbench_ln.devices import computing_in
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, evaluation_order, standardise
 from robustbench_ln.modes import Layout, Vote, count_votes, lay_out
@@ -38,6 +39,7 @@ class Reader:
         seed: draws the groups of mode `single`.
         labels: (N,) of the whole split.
         indices: ascending indices of the images in use.
+        dtype: of the products, see `robustbench_ln.devices.DTYPES`; votes are counted in float32.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Reader:
         seed: int,
         labels: IntArray,
         indices: IntArray,
+        dtype: str = "float32",
     ) -> None:
         self._network, self._layout, self._preprocessing = network, layout, preprocessing
+        self._dtype = dtype
         self._vote, self._seed = vote, seed
         self._labels, self._indices = labels, indices
         self._predicted = np.full(len(labels), -1, dtype=np.int64)
@@ -104,6 +108,7 @@ class Reader:
         device = next((parameter.device for parameter in self._network.parameters()), torch.device("cpu"))
         with (
             torch.inference_mode(),
+            computing_in(self._dtype, device),
             laid_out(self._network, None if groups is None else torch.from_numpy(groups).to(device)),
         ):
             # A fresh tensor: the layout in memory of `images` must not choose other kernels.
@@ -166,6 +171,7 @@ def evaluate_clean(
     preprocessing: Preprocessing,
     batch_size: int,
     limit: int | None = None,
+    dtype: str = "float32",
 ) -> float:
     """Return a network's accuracy on clean images in its norm's home mode; its state is not changed.
 
@@ -175,11 +181,12 @@ def evaluate_clean(
         preprocessing: the network's own normalization.
         batch_size: N of a coupled mode.
         limit: use this many images, a fixed random choice.
+        dtype: of the products, see `robustbench_ln.devices.DTYPES`.
     """
     norm, groups = norm_of(network)
     layout = lay_out(find_norm(norm).home_mode, norm, groups, batch_size)
     indices = limited(len(test.labels), limit)
-    reader = Reader(network, layout, preprocessing, "majority", 0, test.labels, indices)
+    reader = Reader(network, layout, preprocessing, "majority", 0, test.labels, indices, dtype)
     clean = NoisyImages(test, NoiseSpec("agn"), "0", 0, indices, preprocessing)
     with evaluation_mode(network):
         (counts,) = read_all(clean, evaluation_order(test.labels, indices, "shuffled", 0), [reader])

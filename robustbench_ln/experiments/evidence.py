@@ -162,6 +162,7 @@ def is_of(model: StoredModel, declared: Declared, name: str, settings: Benchmark
         and recipe["train"] == settings.train.card()
         and recipe["norm_options"] in own
         and recipe.get("start") == settings.start
+        and recipe.get("statistics_over") is None
         and settings.preprocessing in (None, Preprocessing.model_validate(recipe["preprocessing"]))
         and _is_of_images(model, settings.train_images)
     )
@@ -238,6 +239,7 @@ def _matching(rows: pd.DataFrame, need: Need) -> pd.DataFrame:
             | ((rows["batch_size"] == need.batch_size) & (rows["order"] == "shuffled"))
         )
         & (rows["vote"].isna() | (rows["vote"] == "majority"))
+        & (rows["dtype"] == "float32")
     )
     limit = need.settings.test_images
     wanted &= rows["limit"].isna() if limit is None else (rows["limit"].isna() | (rows["limit"] == limit))

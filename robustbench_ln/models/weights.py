@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
@@ -33,24 +35,37 @@ def load_network(model: StoredModel) -> nn.Module:
             comes from packed results, which leave weights out.
     """
     weights = model.weights
-    recipe = model.card["recipe"]
     run = f"runs/{model.card['how']['run_id']}.json"
-    what = "lnbench train" if recipe["train"]["epochs"] else "lnbench convert"
+    what = "lnbench train" if model.card["recipe"]["train"]["epochs"] else "lnbench convert"
     hint = f"Remove '{model.folder}', then repeat the {what} command that '{run}' records."
     try:
-        state = load_file(weights)
-        if weights_hash(state) != model.card["weights"]:
-            raise LnbenchError(f"Weights '{weights}' are not those that their card names.", hint)
-        with torch.random.fork_rng(devices=[]):
-            network = build_network(
-                recipe["network"],
-                image_shape=tuple(recipe["image_shape"]),
-                num_classes=recipe["classes"],
-                norm=recipe["norm"],
-                norm_options=recipe["norm_options"],
-            )
-        load_state(network, state)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        return build_stored(model.card, weights.read_bytes())
+    except (OSError, ValueError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LnbenchError(f"Weights '{weights}' cannot be read: {reason}.", hint) from error
+
+
+def build_stored(card: Mapping[str, Any], weights: bytes) -> nn.Module:
+    """Build the network of a card, in evaluation mode.
+
+    Args:
+        card: the content of model.json.
+        weights: the content of weights.safetensors.
+
+    Raises:
+        ValueError, RuntimeError, SafetensorError: the weights are not those of the card.
+    """
+    state = load(weights)
+    if weights_hash(state) != card["weights"]:
+        raise ValueError("they are not those that their card names")
+    recipe = card["recipe"]
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(
+            recipe["network"],
+            image_shape=tuple(recipe["image_shape"]),
+            num_classes=recipe["classes"],
+            norm=recipe["norm"],
+            norm_options=recipe["norm_options"],
+        )
+    load_state(network, state)
     return network.eval()

@@ -86,7 +86,7 @@ def normalize_sets(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tenso
     view = x.reshape(size, sets * channels, height, width)
     if size * height * width == 1:
         # F.batch_norm refuses a single value; x - x keeps NaN visible and the gradients defined.
-        out = (view - view) * weight.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)
+        out = ((view - view) * weight.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)).to(x.dtype)
     else:
         out = F.batch_norm(view, None, None, weight.reshape(-1), bias.reshape(-1), training=True, eps=eps)
     return out.reshape(x.shape)

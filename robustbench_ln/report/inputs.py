@@ -33,7 +33,7 @@ from robustbench_ln.store.stored import StoredModel
 _DATA = ["data", "limit", "checksum"]
 _NOISE = ["noise", "clip", "rescale", "space"]
 #: Columns that name one curve within a data set, apart from its noise.
-_CURVE = ["model", "mode", "vote", "batch_size", "order", "order_seed", "noise_seed"]
+_CURVE = ["model", "mode", "vote", "batch_size", "order", "order_seed", "noise_seed", "dtype"]
 _ORDER = [
     "data", "norm_rank", "groups", "benchmark", "train_seed", "model",
     "noise_rank", "clip", "rescale", "space", "mode_rank", "batch_size", "order_seed", "noise_seed", "sigma",

@@ -89,6 +89,7 @@ def repeat_parts(curve: Mapping[str, Any]) -> tuple[str, ...]:
         f"order seed {number(curve['order_seed'])}",
         f"{curve['vote']} vote",
         f"noise seed {curve['noise_seed']}",
+        str(curve["dtype"]),
     )
 
 

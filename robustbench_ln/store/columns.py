@@ -43,6 +43,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "set_size": _coupling("set_size"),
     "order": _coupling("order"),
     "order_seed": _coupling("order_seed"),
+    "dtype": _at("dtype"),
     "protocol": _at("protocol"),
 }
 

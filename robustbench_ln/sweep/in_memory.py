@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from robustbench_ln.data.dataset import Arrays, limited
-from robustbench_ln.devices import full_precision, memory_checked
+from robustbench_ln.devices import choose_dtype, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.images import NoisyImages, Order, evaluation_order
 from robustbench_ln.evaluation.reader import Reader, evaluation_mode, read_all
@@ -43,6 +43,7 @@ def evaluate(
     vote: Vote = "majority",
     clip: bool = False,
     limit: int | None = None,
+    dtype: str = "fp32",
 ) -> pd.DataFrame:
     """Measure a network's accuracy under growing noise, in every test-time mode that fits its norm.
 
@@ -63,6 +64,7 @@ def evaluate(
         vote: "majority" or "mean", the rule of the voting modes.
         clip: clip noisy images to [0, 1].
         limit: use this many images, a fixed random choice.
+        dtype: "fp32", "bf16" or "auto", in which the network multiplies.
 
     Returns:
         One row for each mode and sigma with the columns of `load_results`, and `confusion`, a
@@ -85,6 +87,7 @@ def evaluate(
         Modes of arXiv 1902.06550, section 3; see `robustbench_ln.modes`.
     """
     arrays = _as_arrays(images, labels)
+    device = next((parameter.device.type for parameter in network.parameters()), "cpu")
     settings = SweepSettings(
         (NoiseSpec(noise, clip=clip),),
         parse_sigmas(sigma if isinstance(sigma, str) else ",".join(map(str, np.atleast_1d(sigma)))),
@@ -94,6 +97,7 @@ def evaluate(
         vote=vote,
         batch_size=batch_size,
         limit=limit,
+        dtype=choose_dtype(dtype, device).name,
     )
     (spec,), sigmas = settings.noises, settings.sigmas
     norm, groups = norm_of(network)
@@ -106,7 +110,8 @@ def evaluate(
     with evaluation_mode(network), full_precision(), memory_checked():
         for one in sigmas:
             readers = [
-                Reader(network, item, preprocessing, vote, seed, arrays.labels, indices) for item in layouts
+                Reader(network, item, preprocessing, vote, seed, arrays.labels, indices, settings.dtype)
+                for item in layouts
             ]
             stream = NoisyImages(arrays, spec, one, seed, indices, preprocessing)
             for layout, counts in zip(layouts, read_all(stream, ordered, readers), strict=True):
@@ -132,6 +137,7 @@ def evaluate(
                         "order": order if layout.coupled else None,
                         "order_seed": order_seed if layout.coupled and order == "shuffled" else None,
                         "limit": limit,
+                        "dtype": settings.dtype,
                         "classes": len(counts.confusion),
                         **counts.record(),
                     }

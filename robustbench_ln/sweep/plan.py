@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 from robustbench_ln.data.dataset import DataSet
+from robustbench_ln.devices import DTYPES
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.evaluation.images import Order
 from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json, content_hash
@@ -35,10 +36,11 @@ class SweepSettings:
         vote: rule of the voting modes.
         batch_size: N of the coupled modes; None for each network's training batch.
         limit: evaluate this many images only.
+        dtype: "float32" or "bfloat16", in which networks multiply.
 
     Raises:
-        LnbenchError: a sigma that a family does not allow, an unknown order or vote rule, a limit or batch
-            without images, a negative seed.
+        LnbenchError: a sigma that a family does not allow, an unknown order, vote rule or dtype, a limit or
+            batch without images, a negative seed.
     """
 
     noises: tuple[NoiseSpec, ...]
@@ -50,6 +52,7 @@ class SweepSettings:
     vote: Vote = "majority"
     batch_size: int | None = None
     limit: int | None = None
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
         for noise in self.noises:
@@ -58,6 +61,7 @@ class SweepSettings:
         for kind, value, known in (
             ("order", self.order, get_args(Order)),
             ("vote rule", self.vote, get_args(Vote)),
+            ("dtype", self.dtype, tuple(DTYPES.values())),
         ):
             if value not in known:
                 raise UnknownNameError(kind, value, known)
@@ -102,7 +106,7 @@ class NoisyPass:
         data: the data set.
         noise: the family with its options.
         sigma: decimal string.
-        settings: seeds, order and limit.
+        settings: seeds, order, limit and dtype.
         cells: what to measure.
     """
 
@@ -111,6 +115,11 @@ class NoisyPass:
     sigma: str
     settings: SweepSettings
     cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def models(self) -> dict[str, StoredModel]:
+        """The networks of its cells, by id."""
+        return {cell.model.id: cell.model for cell in self.cells}
 
 
 def plan_cells(models: Sequence[tuple[StoredModel, DataSet]], settings: SweepSettings) -> list[NoisyPass]:
@@ -191,7 +200,7 @@ def _cells(
             "seed": settings.seed,
             "mode": {"name": mode, "vote": settings.vote if layout.copies > 1 else None},
             "coupling": _coupling(layout, settings),
-            "dtype": "float32",
+            "dtype": settings.dtype,
         }
         name = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}-{content_hash(identity)}"
         sets = f" of {layout.images * layout.copies}" if layout.coupled else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch import nn
 from robustbench_ln import provenance
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.devices import choose_device, device_label, full_precision, memory_checked
+from robustbench_ln.devices import choose_device, computing_in, device_label, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.reader import evaluate_clean
 from robustbench_ln.identity import random_key
@@ -33,6 +33,7 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.threads import machine_load, torch_threads
 from robustbench_ln.training.images import TrainingImages
+from robustbench_ln.training.ranks import Ranks, check_ranks, joined, ranks_here, split_groups, statistics_of
 from robustbench_ln.training.recipe import Recipe
 from robustbench_ln.training.scales import group_scales
 from robustbench_ln.training.schedule import learning_rate
@@ -54,6 +55,8 @@ def train(
 ) -> StoredModel:
     """Train the network of a recipe and publish it, or continue where an earlier run stopped.
 
+    Started by torchrun, all its processes train the one network; the first of them alone uses the store.
+
     Args:
         recipe: what to train.
         data: its data set.
@@ -62,24 +65,33 @@ def train(
         threads: of torch; None leaves torch's own choice. Another number gives other bits.
         device: see `robustbench_ln.devices.choose_device`.
         test_images: take the accuracies of the epochs over this many test images, a fixed random choice.
-        on_epoch: told each finished epoch, earlier runs' included.
+        on_epoch: told each finished epoch, earlier runs' included, in the first process alone.
 
     Returns:
-        The published network: weights, card and history in one directory.
+        The published network: weights, card and history in one directory, which is the first process's.
 
     Raises:
-        LnbenchError: the loss is no longer finite, the saved state cannot be read, or the model that the
-            training starts from does not fit, another process trains the same network now, or memory is
-            used up.
+        LnbenchError: the recipe does not divide among the processes, the loss is no longer finite, the saved
+            state cannot be read, or the model that the training starts from does not fit, another process
+            trains the same network now, or memory is used up.
     """
+    ranks, place = ranks_here(), choose_device(device)
+    check_ranks(recipe, ranks)
     folder = store.training_folder(recipe.id)
-    with only_one_training(folder, recipe.label), torch_threads(threads), full_precision(), memory_checked():
+    with (
+        only_one_training(folder, recipe.label) if ranks.leads else nullcontext(),
+        torch_threads(threads),
+        full_precision(),
+        memory_checked(),
+        joined(ranks, place),
+    ):
         # Another process may have trained it since it was found missing.
-        model = store.find_recipe(recipe.id)
-        if model is not None and model.has_weights:
-            shutil.rmtree(folder, ignore_errors=True)
+        model = ranks.on_first(lambda: store.find_recipe(recipe.id))
+        if model is not None and ranks.on_first(lambda: model.has_weights):
+            if ranks.leads:
+                shutil.rmtree(folder, ignore_errors=True)
             return model
-        return _train(recipe, data, store, run_id, choose_device(device), test_images, on_epoch)
+        return _train(recipe, data, store, run_id, ranks, place, test_images, on_epoch)
 
 
 def _train(
@@ -87,6 +99,7 @@ def _train(
     data: DataSet,
     store: Store,
     run_id: str,
+    ranks: Ranks,
     device: torch.device,
     test_images: int | None,
     on_epoch: Callable[[Epoch], None],
@@ -99,7 +112,7 @@ def _train(
             norm=recipe.norm,
             norm_options=recipe.norm_options,
         )
-    if recipe.start is not None:
+    if recipe.start is not None and ranks.leads:
         take_over(network, recipe, store)
     network.to(device)
     images, test = TrainingImages(recipe, data, device), data.arrays("test")
@@ -108,16 +121,28 @@ def _train(
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "device": device_label(device),
-    }
+    } | ({"ranks": ranks.count} if ranks.count > 1 else {})
     state = TrainingState(store.training_folder(recipe.id), network, optimizer, conditions)
-    progress = state.restore()
-    for epoch in progress.epochs:
+    progress = ranks.on_first(state.restore)
+    if progress.epochs:
+        moments = ranks.on_first(optimizer.state_dict)
+        if not ranks.leads:
+            optimizer.load_state_dict(moments)
+    parallel = ranks.parallel(network)
+    for epoch in progress.epochs if ranks.leads else ():
         on_epoch(epoch)
     for number in range(len(progress.epochs) + 1, recipe.train.epochs + 1):
         with _seeded(recipe.seed, f"epoch {number}", device):
-            done = _train_epoch(number, recipe, network, optimizer, images)
+            done = _train_epoch(number, recipe, parallel, optimizer, images, ranks)
+            if not ranks.leads:
+                continue
             accuracy = evaluate_clean(
-                network, test, recipe.preprocessing, recipe.train.batch_size, test_images
+                network,
+                test,
+                recipe.preprocessing,
+                recipe.train.batch_size,
+                test_images,
+                recipe.train.dtype,
             )
             done = replace(done, test_accuracy=accuracy)
         progress.epochs.append(done)
@@ -126,7 +151,7 @@ def _train(
         on_epoch(done)
     trained = recipe.data["limit"] or data.info.splits["train"].images
     how = {**conditions, "train_images": trained, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
-    return _publish(recipe, data, network, progress, store, run_id, how, test_images)
+    return ranks.on_first(lambda: _publish(recipe, data, network, progress, store, run_id, how, test_images))
 
 
 def _optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -155,29 +180,36 @@ def _train_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: TrainingImages,
+    ranks: Ranks,
 ) -> Epoch:
     """Train one epoch; its test accuracy is not known yet."""
     size = recipe.train.batch_size
+    groups = split_groups(recipe) or ranks.count
     batches = len(images) // size
     started, loading = time.perf_counter(), Stopwatch(images.device)
     network.train()
     order = torch.randperm(len(images))
+    if not ranks.leads:
+        # The order is common to all; what is drawn for the rows, such as dropout, is not.
+        torch.manual_seed(random_key(recipe.seed, f"epoch {number} rank {ranks.rank}")[0] >> 1)
     rate, losses, hits = 0.0, [], []
     for position, rows in enumerate(torch.split(order[: batches * size], size)):
         rate = learning_rate(recipe.train, (number - 1) * batches + position, batches)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with loading.measured():
-            pixels, labels = images.batch(rows)
-        logits = network(pixels)
-        loss = F.cross_entropy(logits, labels)
+            pixels, labels = images.batch(ranks.part(rows, groups))
+        with computing_in(recipe.train.dtype, images.device), statistics_of(recipe, network, ranks):
+            logits = network(pixels)
+            loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
         losses.append(loss.detach())
         hits.append((logits.detach().argmax(1) == labels).sum())
     # Read once an epoch: a GPU would wait at every number that is read.
-    mean_loss, correct = float(torch.stack(losses).mean()), int(torch.stack(hits).sum())
+    mean_loss = float(ranks.total(torch.stack(losses).mean()) / ranks.count)
+    correct = int(ranks.total(torch.stack(hits).sum()))
     if not np.isfinite(mean_loss):
         raise LnbenchError(
             f"Training '{recipe.label}' diverged: the loss of epoch {number} is {mean_loss}.",

@@ -31,6 +31,8 @@ class Recipe:
         train: the settings.
         seed: of the initial weights, the order of the images, dropout and noisy copies.
         start: what the weights are taken over from, None for fresh ones.
+        statistics_over: images over which BatchNorm takes its statistics, where several processes train the
+            network and each has its own; None for the batch.
     """
 
     benchmark: str
@@ -44,12 +46,14 @@ class Recipe:
     train: TrainSettings
     seed: int
     start: str | None = None
+    statistics_over: int | None = None
 
     def card(self) -> dict[str, Any]:
         """Return the recipe as JSON values."""
         card = asdict(self) | {"train": self.train.card(), "protocol": PROTOCOL_VERSION}
-        if self.start is None:
-            del card["start"]
+        for later in ("start", "statistics_over"):
+            if card[later] is None:
+                del card[later]
         return card
 
     @property
@@ -77,6 +81,7 @@ def plan_recipes(
     seeds: tuple[int, ...] | None = None,
     epochs: int | None = None,
     limit: int | None = None,
+    dtype: str | None = None,
 ) -> list[Recipe]:
     """Return the trainings of a benchmark, one for each norm and seed.
 
@@ -89,6 +94,7 @@ def plan_recipes(
         seeds: in place of the benchmark's.
         epochs: in place of the benchmark's.
         limit: train on this many images only, in place of the benchmark's own number.
+        dtype: "float32" or "bfloat16", in place of the benchmark's.
 
     Raises:
         UnknownNameError: an unknown norm.
@@ -97,7 +103,9 @@ def plan_recipes(
     for what, number in (("epochs", epochs), ("limit", limit)):
         if number is not None and number < 1:
             raise LnbenchError(f"{number} is no number for {what}.", "Give 1 or more.")
-    train = benchmark.train if epochs is None else benchmark.train.model_copy(update={"epochs": epochs})
+    changes = {"epochs": epochs, "dtype": dtype}
+    given = {name: value for name, value in changes.items() if value is not None}
+    train = benchmark.train.model_copy(update=given)
     identity = data.identity("train", limit or benchmark.train_images)
     images = identity["limit"] or data.info.splits["train"].images
     if images < train.batch_size:

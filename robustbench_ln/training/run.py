@@ -13,6 +13,7 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
+from robustbench_ln.training.ranks import ranks_here
 from robustbench_ln.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def train_missing(
     """
     models: list[StoredModel | LnbenchError] = []
     for one in asked:
-        if one.model is not None:
+        # Where several processes train together, the first one's store decides, in `train`.
+        if one.model is not None and ranks_here().count == 1:
             models.append(one.model)
             continue
         from robustbench_ln.training.loop import train

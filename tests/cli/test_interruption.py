@@ -6,45 +6,15 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import cell_bytes, start, wait_for
+
 LNBENCH_TRAIN = ("train", "--norm", "localnorm", "--epochs", "4", "--limit", "400", "--threads", "1")
 SWEEP = ("corrupt-eval", "--sigma", "0,1,2", "--limit", "203")
-
-
-def start(environment: dict[str, str], cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-
-    program = str(Path(sys.executable).parent / "lnbench")
-    return subprocess.Popen(
-        [program, *arguments],
-        cwd=cwd,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return
-    raise AssertionError(f"'{text}' was never said")
-
-
-def cell_bytes(folder: Path) -> dict[str, bytes]:
-    paths = [
-        path
-        for name in ("record.json", "arrays.npz")
-        for path in (folder / "results/cells").glob(f"*/{name}")
-    ]
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, environment, lnbench):

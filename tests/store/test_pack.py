@@ -137,7 +137,13 @@ def test_fifty_thousand_cells_come_back(tmp_path):
         {"id": f"m{n:03d}", "benchmark": "b", "network": "n", "norm": "none", "norm_options": {}, "seed": n}
         for n in range(100)
     ]
-    rest = {"data": {"name": "d", "checksum": "c", "limit": None}, "coupling": None, "seed": 0, "protocol": 1}
+    rest = {
+        "data": {"name": "d", "checksum": "c", "limit": None},
+        "coupling": None,
+        "seed": 0,
+        "dtype": "float32",
+        "protocol": 1,
+    }
     rest["mode"] = {"name": "eval", "vote": None}
     packed = {}
     for number in range(cells):

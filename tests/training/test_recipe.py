@@ -122,6 +122,7 @@ def test_every_field_but_the_label_is_part_of_the_id():
         "train": recipe.train.model_copy(update={"epochs": 9}),
         "seed": 7,
         "start": "torchvision:resnet18",
+        "statistics_over": 64,
     }
     assert set(others) | {"benchmark"} == set(recipe.__dataclass_fields__)
     assert replace(recipe, benchmark="other").id == recipe.id
