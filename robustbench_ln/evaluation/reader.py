@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from robustbench_ln.batches import in_memory_format, ordered_by_set
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import computing_in
 from robustbench_ln.errors import LnbenchError
@@ -19,7 +20,7 @@ from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.norms.convert import norm_of
 from robustbench_ln.norms.registry import find_norm
-from robustbench_ln.norms.sets import laid_out
+from robustbench_ln.norms.sets import by_set, laid_out
 from robustbench_ln.store.stored import Counts
 
 IntArray = npt.NDArray[np.int64]
@@ -106,14 +107,19 @@ class Reader:
     def _run(self, indices: IntArray, images: FloatArray) -> None:
         groups = self._layout.groups_of_sets(indices, self._seed)
         device = next((parameter.device for parameter in self._network.parameters()), torch.device("cpu"))
+        sets = None if groups is None else torch.from_numpy(groups).to(device)
+        slices = ordered_by_set(device)
+        # A fresh tensor: the layout in memory of `images` must not choose other kernels.
+        rows = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+        rows = rows.repeat_interleave(self._layout.copies, dim=0)
+        order = by_set(len(rows), len(sets)) if slices and sets is not None else torch.arange(len(rows))
         with (
             torch.inference_mode(),
             computing_in(self._dtype, device),
-            laid_out(self._network, None if groups is None else torch.from_numpy(groups).to(device)),
+            laid_out(self._network, sets, sets_are_slices=slices),
         ):
-            # A fresh tensor: the layout in memory of `images` must not choose other kernels.
-            rows = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-            logits = self._network(rows.repeat_interleave(self._layout.copies, dim=0)).float().cpu().numpy()
+            ordered = self._network(in_memory_format(rows[order])).float().cpu()
+        logits = torch.empty_like(ordered).index_copy_(0, order, ordered).numpy()
         if not np.isfinite(logits).all():
             raise LnbenchError(
                 "The network's logits are not finite.", "Its weights overflow on these images."

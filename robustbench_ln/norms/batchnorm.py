@@ -36,7 +36,6 @@ class BatchNorm2d(SetNorm, nn.BatchNorm2d):
         if self.groups_of_sets is None:
             return super().forward(input)
         self._check_input_dim(input)
-        one_row_a_set = (len(self.groups_of_sets), self.num_features)
-        return normalize_sets(
-            input, self.weight.expand(one_row_a_set), self.bias.expand(one_row_a_set), self.eps
-        )
+        sets = len(self.groups_of_sets)
+        weight, bias = (each.expand(sets, self.num_features) for each in (self.weight, self.bias))
+        return normalize_sets(input, weight, bias, self.eps, sets_are_slices=self.sets_are_slices)

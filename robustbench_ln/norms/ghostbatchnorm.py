@@ -65,8 +65,8 @@ class GhostBatchNorm2d(SetNorm, nn.Module):
         """Normalize a batch (N, C, H, W)."""
         check_image_batch(x, self.num_features, "GhostBatchNorm2d")
         sets = self.groups if self.groups_of_sets is None else len(self.groups_of_sets)
-        one_row_a_set = (sets, self.num_features)
-        return normalize_sets(x, self.weight.expand(one_row_a_set), self.bias.expand(one_row_a_set), self.eps)
+        weight, bias = (each.expand(sets, self.num_features) for each in (self.weight, self.bias))
+        return normalize_sets(x, weight, bias, self.eps, sets_are_slices=self.sets_are_slices)
 
     def extra_repr(self) -> str:
         """Describe the layer in `print(model)`."""

@@ -65,12 +65,11 @@ class LocalNorm2d(SetNorm, nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalize a batch (N, C, H, W)."""
         check_image_batch(x, self.num_features, "LocalNorm2d")
-        if self.groups_of_sets is None:
-            return normalize_sets(x, self.weight, self.bias, self.eps)
-        sets = self.groups_of_sets
-        return normalize_sets(
-            x, torch.index_select(self.weight, 0, sets), torch.index_select(self.bias, 0, sets), self.eps
-        )
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
+        if self.groups_of_sets is not None:
+            weight, bias = (torch.index_select(each, 0, self.groups_of_sets) for each in (weight, bias))
+        return normalize_sets(x, weight, bias, self.eps, sets_are_slices=self.sets_are_slices)
 
     def extra_repr(self) -> str:
         """Describe the layer in `print(model)`."""

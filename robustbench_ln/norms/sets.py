@@ -1,9 +1,13 @@
 """The one formula behind LocalNorm, dynamic BatchNorm and every test-time mode.
 
-A batch of rows is laid out as G sets of S rows. Row r belongs to set r mod G; each set has its own
-statistics and passes through one group of parameters. Since `(S*G, C, H, W)` viewed as
-`(S, G*C, H, W)` puts every (set, channel) pair into a channel of its own, one call of
-`torch.nn.functional.batch_norm` normalizes all sets.
+A batch of rows is laid out as G sets of S rows; each set has its own statistics and passes through one
+group of parameters. Row r belongs to set r mod G: since `(S*G, C, H, W)` viewed as `(S, G*C, H, W)` puts
+every (set, channel) pair into a channel of its own, one call of `torch.nn.functional.batch_norm` normalizes
+all sets.
+
+That view needs the channels of a row to lie one after the other. Where they lie last in memory, so that
+convolutions and BatchNorm are fastest on a CPU, whoever makes the batch orders its rows by set (`by_set`),
+and each set is a slice of its own (`robustbench_ln.norms.slices`).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.norms.slices import NormalizeSlices
 
 
 class SetNorm:
@@ -24,28 +29,43 @@ class SetNorm:
     Attributes:
         groups_of_sets: (G,) int64, the group of parameters that each of the G sets passes through;
             None leaves the layer at its own behaviour. Set by `laid_out`.
+        sets_are_slices: whether row r is in set r // S in place of r mod G. Set by `laid_out`.
     """
 
     groups_of_sets: Tensor | None = None
+    sets_are_slices: bool = False
 
 
 @contextmanager
-def laid_out(model: nn.Module, groups_of_sets: Tensor | None) -> Iterator[None]:
+def laid_out(
+    model: nn.Module, groups_of_sets: Tensor | None, *, sets_are_slices: bool = False
+) -> Iterator[None]:
     """Let every set norm of a model take its statistics over the given sets, within the context.
 
     Args:
         model: any network; norms without batch statistics in it are not touched.
         groups_of_sets: (G,) int64, the group of each set; None for the layers' own behaviour.
+        sets_are_slices: whether rows come ordered by set, as `by_set` orders them; else row r is in set
+            r mod G.
     """
     layers = [module for module in model.modules() if isinstance(module, SetNorm)]
-    before = [layer.groups_of_sets for layer in layers]
+    before = [(layer.groups_of_sets, layer.sets_are_slices) for layer in layers]
     for layer in layers:
-        layer.groups_of_sets = groups_of_sets
+        layer.groups_of_sets, layer.sets_are_slices = groups_of_sets, sets_are_slices
     try:
         yield
     finally:
-        for layer, groups in zip(layers, before, strict=True):
-            layer.groups_of_sets = groups
+        for layer, own in zip(layers, before, strict=True):
+            layer.groups_of_sets, layer.sets_are_slices = own
+
+
+def by_set(rows: int, sets: int) -> Tensor:
+    """Return the positions of the rows of a batch ordered by set, where row r is in set r mod `sets`.
+
+    >>> by_set(6, 2).tolist()
+    [0, 2, 4, 1, 3, 5]
+    """
+    return torch.arange(rows).reshape(-1, sets).T.reshape(-1)
 
 
 def rows_per_set(rows: int, sets: int) -> int:
@@ -63,7 +83,9 @@ def rows_per_set(rows: int, sets: int) -> int:
     return rows // sets
 
 
-def normalize_sets(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+def normalize_sets(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, sets_are_slices: bool = False
+) -> Tensor:
     """Normalize each set of rows by its own statistics: weight (x - mean) / sqrt(var + eps) + bias.
 
     Mean and biased variance are taken over the rows of a set and the spatial axes, for each channel.
@@ -73,6 +95,7 @@ def normalize_sets(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tenso
         weight: (G, C) scale of each set.
         bias: (G, C) shift of each set.
         eps: added to the variance inside the root.
+        sets_are_slices: row r is in set r // S.
 
     Returns:
         (S*G, C, H, W). A set with a single value a channel has no variance: the output is the bias.
@@ -83,12 +106,15 @@ def normalize_sets(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tenso
     sets, channels = weight.shape
     rows, _, height, width = x.shape
     size = rows_per_set(rows, sets)
-    view = x.reshape(size, sets * channels, height, width)
     if size * height * width == 1:
         # F.batch_norm refuses a single value; x - x keeps NaN visible and the gradients defined.
-        out = ((view - view) * weight.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)).to(x.dtype)
-    else:
-        out = F.batch_norm(view, None, None, weight.reshape(-1), bias.reshape(-1), training=True, eps=eps)
+        flat = (x - x) * weight.reshape(x.shape) + bias.reshape(x.shape)
+        return flat.to(x.dtype)
+    if sets_are_slices and sets > 1:
+        normalized: Tensor = NormalizeSlices.apply(x, weight, bias, eps)
+        return normalized
+    view = x.reshape(size, sets * channels, height, width)
+    out = F.batch_norm(view, None, None, weight.reshape(-1), bias.reshape(-1), training=True, eps=eps)
     return out.reshape(x.shape)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robustbench_ln.batches import in_memory_format
 from robustbench_ln.data.dataset import Arrays, DataSet, limited
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.noise import NoiseSpec
@@ -47,7 +48,7 @@ class TrainingImages:
         return len(self._labels) + len(self._copied)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return a batch of pixels (N, C, H, W), normalized as the network wants them, and labels (N,).
+        """Return a batch: pixels (N, C, H, W), normalized as the network wants them, and labels (N,).
 
         Args:
             rows: (N,) on the CPU, positions among the images and, after them, their noisy copies.
@@ -61,7 +62,8 @@ class TrainingImages:
         pixels = self._images[source].float() / 255
         if len(copies):
             pixels[copies.to(self.device)] = self._noisy(rows[copies] - images)
-        return augment((pixels - self._mean) / self._std, self._settings.augment), self._labels[source]
+        ready = augment((pixels - self._mean) / self._std, self._settings.augment)
+        return in_memory_format(ready), self._labels[source]
 
     def _noisy(self, copies: Tensor) -> Tensor:
         settings = self._settings.noisy

@@ -33,7 +33,7 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.threads import machine_load, torch_threads
 from robustbench_ln.training.images import TrainingImages
-from robustbench_ln.training.ranks import Ranks, check_ranks, joined, ranks_here, split_groups, statistics_of
+from robustbench_ln.training.ranks import Ranks, check_ranks, joined, ranks_here, rows_of, statistics_of
 from robustbench_ln.training.recipe import Recipe
 from robustbench_ln.training.scales import group_scales
 from robustbench_ln.training.schedule import learning_rate
@@ -184,7 +184,6 @@ def _train_epoch(
 ) -> Epoch:
     """Train one epoch; its test accuracy is not known yet."""
     size = recipe.train.batch_size
-    groups = split_groups(recipe) or ranks.count
     batches = len(images) // size
     started, loading = time.perf_counter(), Stopwatch(images.device)
     network.train()
@@ -198,7 +197,7 @@ def _train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         with loading.measured():
-            pixels, labels = images.batch(ranks.part(rows, groups))
+            pixels, labels = images.batch(rows_of(recipe, rows, ranks, images.device))
         with computing_in(recipe.train.dtype, images.device), statistics_of(recipe, network, ranks):
             logits = network(pixels)
             loss = F.cross_entropy(logits, labels)

@@ -153,6 +153,25 @@ def check_ranks(recipe: Recipe, ranks: Ranks) -> None:
         )
 
 
+def rows_of(recipe: Recipe, rows: Tensor, ranks: Ranks, device: torch.device) -> Tensor:
+    """Return this process's rows of a batch, in the order in which `statistics_of` has the norms take them.
+
+    Args:
+        recipe: what is trained.
+        rows: (N,) positions among the images; row r is in group r mod K.
+        ranks: the processes.
+        device: where this one computes.
+    """
+    from robustbench_ln.batches import ordered_by_set
+    from robustbench_ln.norms.sets import by_set
+
+    groups = split_groups(recipe)
+    own = ranks.part(rows, groups or ranks.count)
+    if groups is None or not ordered_by_set(device):
+        return own
+    return own[by_set(len(own), groups // ranks.count)]
+
+
 @contextmanager
 def statistics_of(recipe: Recipe, network: nn.Module, ranks: Ranks) -> Iterator[None]:
     """Let the norms take the statistics in training that the recipe means, within the context.
@@ -161,16 +180,18 @@ def statistics_of(recipe: Recipe, network: nn.Module, ranks: Ranks) -> Iterator[
     says so.
     """
     groups = split_groups(recipe)
-    if ranks.count == 1:
-        yield
-    elif groups is not None:
+    if groups is not None:
         import torch
 
+        from robustbench_ln.batches import ordered_by_set
         from robustbench_ln.norms.sets import laid_out
 
         device = next(network.parameters()).device
-        with laid_out(network, torch.tensor(ranks.groups(groups), device=device)):
+        own = None if ranks.count == 1 else torch.tensor(ranks.groups(groups), device=device)
+        with laid_out(network, own, sets_are_slices=ordered_by_set(device)):
             yield
+    elif ranks.count == 1:
+        yield
     elif recipe.norm == "batchnorm" and recipe.statistics_over is None:
         from robustbench_ln.norms.synchronised import synchronised
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from robustbench_ln.modes import modes_for
 from robustbench_ln.norms.registry import NORMS, build_norm
+from robustbench_ln.norms.sets import SetNorm
 
 SHAPE, CLASSES = (2, 4, 3), 5
 MEAN, STD = (0.4, 0.6), (0.25, 0.5)
@@ -45,10 +46,20 @@ def images_and_labels(count, seed=0):
 
 
 def recorded(network):
-    """Return a list to which the network adds the (rows, logits) of each call."""
+    """Return a list to which the network adds the (rows, logits) of each call, in the order of the images."""
     calls = []
+    layers = [module for module in network.modules() if isinstance(module, SetNorm)]
+
+    def in_order(values):
+        if not any(layer.sets_are_slices and layer.groups_of_sets is not None for layer in layers):
+            return values
+        sets = len(layers[0].groups_of_sets)
+        return values.reshape(sets, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
+
     network.register_forward_hook(
-        lambda module, inputs, output: calls.append((inputs[0].numpy().copy(), output.numpy().copy()))
+        lambda module, inputs, output: calls.append(
+            tuple(in_order(tensor.numpy().copy()) for tensor in (inputs[0], output))
+        )
     )
     return calls
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from robustbench_ln.norms.registry import NORMS, build_norm
-from robustbench_ln.training.ranks import Ranks, joined, ranks_here, split_groups, statistics_of
+from robustbench_ln.training.ranks import Ranks, joined, ranks_here, rows_of, statistics_of
 from robustbench_ln.training.recipe import Recipe
 
 CASES = [
@@ -50,7 +50,7 @@ def trained(norm: str, statistics: str, ranks: Ranks) -> dict[str, torch.Tensor]
     parallel = ranks.parallel(network).train()
     with statistics_of(recipe, parallel, ranks):
         for _ in range(STEPS):
-            rows = ranks.part(torch.randperm(200)[:BATCH], split_groups(recipe) or ranks.count)
+            rows = rows_of(recipe, torch.randperm(200)[:BATCH], ranks, torch.device("cpu"))
             optimizer.zero_grad()
             F.cross_entropy(parallel(images[rows]), labels[rows]).backward()
             optimizer.step()
