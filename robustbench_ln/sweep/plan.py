@@ -6,7 +6,7 @@ Importing this file does not import torch.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
@@ -14,11 +14,12 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.devices import DTYPES
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.evaluation.images import Order
-from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json, content_hash
+from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json
 from robustbench_ln.modes import Layout, Vote, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
+from robustbench_ln.sweep.cell import Cell, CurveCells, NoiseAt
 
 
 @dataclass(frozen=True)
@@ -78,27 +79,6 @@ class SweepSettings:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One number to measure.
-
-    Attributes:
-        id: a readable start and a hash over `identity`.
-        title: the network, its mode and the noise, for people.
-        identity: everything that can change the counts.
-        model: the network in the store.
-        layout: how its mode arranges images.
-        vote: rule of the voting modes.
-    """
-
-    id: str
-    title: str
-    identity: Mapping[str, Any]
-    model: StoredModel
-    layout: Layout
-    vote: Vote
-
-
-@dataclass(frozen=True)
 class NoisyPass:
     """Cells that read the same noisy images in the same order: the noise is made once for all of them.
 
@@ -135,14 +115,19 @@ def plan_cells(models: Sequence[tuple[StoredModel, DataSet]], settings: SweepSet
             does not divide into a network's groups.
     """
     _check_modes([model for model, _ in models], settings)
-    passes: dict[str, NoisyPass] = {}
+    planned = [(_curves(model, data, settings), data, _preprocessing(model)) for model, data in models]
+    passes: dict[tuple[object, ...], NoisyPass] = {}
     for noise in settings.noises:
         for sigma in settings.sigmas:
-            for model, data in models:
-                shared = noise.space == "pixel" or model.card["recipe"]["preprocessing"]
-                key = canonical_json([str(data.folder), noise.identity(), sigma, shared])
+            noises: dict[str, NoiseAt] = {}
+            for curves, data, preprocessing in planned:
+                folder = str(data.folder)
+                if folder not in noises:
+                    identity = noise.identity() | {"sigma": sigma} | _rescaling(noise, data)
+                    noises[folder] = NoiseAt.of(noise, sigma, identity)
+                key = (folder, noise, sigma, None if noise.space == "pixel" else preprocessing)
                 one_pass = passes.setdefault(key, NoisyPass(data, noise, sigma, settings))
-                one_pass.cells.extend(_cells(model, data, noise, sigma, settings))
+                one_pass.cells.extend(curve.cell(noises[folder]) for curve in curves)
     return list(passes.values())
 
 
@@ -156,29 +141,14 @@ def missing(passes: Sequence[NoisyPass], finished: set[str]) -> list[NoisyPass]:
     return left
 
 
-def _cells(
-    model: StoredModel, data: DataSet, noise: NoiseSpec, sigma: str, settings: SweepSettings
-) -> list[Cell]:
+def _curves(model: StoredModel, data: DataSet, settings: SweepSettings) -> list[CurveCells]:
+    """Return what is asked of a network, a curve a mode."""
     recipe = model.card["recipe"]
-    if tuple(recipe["image_shape"]) != data.info.shape or recipe["classes"] != len(data.info.classes):
-        raise LnbenchError(
-            f"Model '{model.id}' takes images of shape {tuple(recipe['image_shape'])} "
-            f"in {recipe['classes']} classes, "
-            f"but '{data.info.name}' has {data.info.shape} in {len(data.info.classes)}.",
-            "Choose models with --model GLOB or data with --data SPEC. "
-            "A network is tested on all of its classes, not on a part of them.",
-        )
-    trained_classes = model.card.get("class_names")
-    if trained_classes is not None and not _same_classes(trained_classes, data.info.classes):
-        different = sorted(set(trained_classes) ^ set(data.info.classes)) or ["their order"]
-        raise LnbenchError(
-            f"Model '{model.id}' knows other classes than '{data.info.name}': {', '.join(different[:6])}.",
-            "Test it on data with the classes it was trained on.",
-        )
+    _check_fits(model, data)
     fitting = modes_for(recipe["norm"])
     norm_groups = recipe["norm_options"]["groups"] if find_norm(recipe["norm"]).has_groups else 1
     trained_batch = recipe["train"]["batch_size"]
-    cells = []
+    curves = []
     for mode in fitting if settings.modes is None else [mode for mode in fitting if mode in settings.modes]:
         # Uncoupled modes keep the network's own batch: their numbers do not depend on it, their bytes may.
         layout = lay_out(mode, recipe["norm"], norm_groups, trained_batch)
@@ -196,17 +166,41 @@ def _cells(
                 "seed": recipe["seed"],
             },
             "data": data.identity("test", settings.limit),
-            "noise": noise.identity() | {"sigma": sigma} | _rescaling(noise, data),
             "seed": settings.seed,
             "mode": {"name": mode, "vote": settings.vote if layout.copies > 1 else None},
             "coupling": _coupling(layout, settings),
             "dtype": settings.dtype,
         }
-        name = f"{recipe['norm']}-{mode}-{noise.name}-{sigma}-{content_hash(identity)}"
-        sets = f" of {layout.images * layout.copies}" if layout.coupled else ""
-        title = f"{model.id.partition('.')[0]} {mode}{sets}, {noise.text} {sigma}"
-        cells.append(Cell(name, title, identity, model, layout, settings.vote))
-    return cells
+        curves.append(CurveCells.of(model, layout, settings.vote, identity))
+    return curves
+
+
+def _preprocessing(model: StoredModel) -> str:
+    return canonical_json(model.card["recipe"]["preprocessing"])
+
+
+def _check_fits(model: StoredModel, data: DataSet) -> None:
+    """Make sure that a network takes the images of a data set, and knows its classes.
+
+    Raises:
+        LnbenchError: it does not.
+    """
+    recipe = model.card["recipe"]
+    if tuple(recipe["image_shape"]) != data.info.shape or recipe["classes"] != len(data.info.classes):
+        raise LnbenchError(
+            f"Model '{model.id}' takes images of shape {tuple(recipe['image_shape'])} "
+            f"in {recipe['classes']} classes, "
+            f"but '{data.info.name}' has {data.info.shape} in {len(data.info.classes)}.",
+            "Choose models with --model GLOB or data with --data SPEC. "
+            "A network is tested on all of its classes, not on a part of them.",
+        )
+    trained_classes = model.card.get("class_names")
+    if trained_classes is not None and not _same_classes(trained_classes, data.info.classes):
+        different = sorted(set(trained_classes) ^ set(data.info.classes)) or ["their order"]
+        raise LnbenchError(
+            f"Model '{model.id}' knows other classes than '{data.info.name}': {', '.join(different[:6])}.",
+            "Test it on data with the classes it was trained on.",
+        )
 
 
 def _same_classes(trained: Sequence[str], tested: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.data.dataset import DataInfo, DataSet, SplitInfo
+from robustbench_ln.identity import content_hash
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
@@ -82,6 +83,19 @@ def test_names_start_with_what_people_look_for():
 def test_the_same_question_has_the_same_names_in_another_order():
     models = [stored("localnorm"), stored("batchnorm")]
     assert ids(models) == ids(models[::-1], sigmas=("1", "0"))
+
+
+def test_a_name_ends_with_the_hash_of_the_whole_identity():
+    model = stored("batchnorm")
+    card = copy.deepcopy(model.card)
+    # What stands in names may look like the JSON around it.
+    card["recipe"]["benchmark"] = 'b","noise":{"x\\u0000noise'
+    odd = StoredModel('o"noise":1', model.folder, card)
+    noises = (NoiseSpec("agn"), NoiseSpec("agn", rescale=True), NoiseSpec("mbn", space="standardised"))
+    for one in plan_cells([(stored(), data()), (odd, data())], settings(noises=noises)):
+        for cell in one.cells:
+            assert cell.id.rpartition("-")[2] == content_hash(cell.identity)
+            assert cell.identity["noise"]["name"] == one.noise.name
 
 
 @pytest.mark.parametrize(
