@@ -5,26 +5,56 @@ The paper calls the noise zero-mean; its formula and its code add Poisson(sigma)
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.noise.family import NoiseFamily
 
+#: Equal parts of [0, 1), in nearly all of which every uniform number has the same Poisson number.
+_PARTS = 2**16
+#: Uniform numbers are multiples of this.
+_STEP = 2.0**-24
+
 
 def poisson(rate: float, uniform: FloatArray) -> FloatArray:
-    """Return the Poisson numbers whose distribution function first exceeds `uniform`, float32."""
+    """Return the Poisson numbers whose distribution function first exceeds `uniform`, float32.
+
+    Args:
+        rate: mean and variance.
+        uniform: in [0, 1), multiples of 2**-24; any shape.
+    """
     if rate == 0:
         return np.zeros_like(uniform)
+    distribution, by_part = _tables(rate)
+    values = uniform.reshape(-1)
+    if values.size < _PARTS:
+        numbers = np.searchsorted(distribution, values, side="right").astype(np.float32)
+        return numbers.reshape(uniform.shape)
+    numbers = by_part[(values * np.float32(_PARTS)).astype(np.uint16)]
+    (doubtful,) = np.nonzero(np.isnan(numbers))
+    numbers[doubtful] = np.searchsorted(distribution, values[doubtful], side="right")
+    return numbers.reshape(uniform.shape)
+
+
+@lru_cache(maxsize=8)
+def _tables(rate: float) -> tuple[npt.NDArray[np.float64], FloatArray]:
+    """Return the distribution function of 0, 1, 2 ..., and the number of each part of [0, 1).
+
+    The number of a part is NaN where the distribution function has a value within the part.
+    """
     from scipy import special  # takes 0.2 s, which a command that only plans does not have to spend
 
-    # float32 uniforms are multiples of 2**-24: beyond rate + 8 sqrt(rate) + 16 the tail is smaller than that.
+    # Beyond rate + 8 sqrt(rate) + 16 the tail is smaller than the smallest step of a uniform number.
     largest = int(rate + 8 * np.sqrt(rate) + 16)
     distribution = special.pdtr(np.arange(largest), rate)
-    return (
-        np.searchsorted(distribution, uniform.reshape(-1), side="right")
-        .reshape(uniform.shape)
-        .astype(np.float32)
+    first = np.arange(_PARTS) / _PARTS
+    lowest, highest = (
+        np.searchsorted(distribution, edge, side="right") for edge in (first, first + 1 / _PARTS - _STEP)
     )
+    return distribution, np.where(lowest == highest, lowest, np.nan).astype(np.float32)
 
 
 def _proportional(images: FloatArray, sigma: float, uniform: FloatArray) -> FloatArray:

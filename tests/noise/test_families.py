@@ -211,6 +211,21 @@ def test_a_uniform_number_of_0_gives_a_possible_count(rate):
     assert stats.poisson.cdf(count, rate) > 0
 
 
+@pytest.mark.parametrize("rate", [1e-3, 0.25, 1, 4, 7.5, 510, 2e4, 1e6])
+def test_many_poisson_numbers_at_once_are_the_same_numbers(rate):
+    random = np.random.default_rng(0)
+    # Around every value of the distribution function, the ends, and anywhere, in steps of 2**-24.
+    edges = np.floor(stats.poisson.cdf(np.arange(min(2 * rate + 40, 3000)), rate) * 2**24)
+    steps = np.concatenate(
+        [edges + shift for shift in (-2, -1, 0, 1, 2)]
+        + [[0, 1, 2**24 - 1], random.integers(0, 2**24, 150_000)]
+    )
+    uniform = (steps.clip(0, 2**24 - 1) / 2**24).astype(np.float32)
+    assert len(uniform) > 2**16
+    in_small_parts = [poisson(rate, part) for part in np.array_split(uniform, len(uniform) // 1000)]
+    np.testing.assert_array_equal(poisson(rate, uniform), np.concatenate(in_small_parts))
+
+
 @pytest.mark.parametrize("rate", [0.3, 4, 1275])
 def test_poisson_keeps_shape_and_dtype(rate):
     counts = poisson(rate, draw("uniform", 0, "x", [0, 1], (3, 4, 5)))
