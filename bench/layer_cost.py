@@ -1,0 +1,50 @@
+"""Row a: LocalNorm's throughput over the fastest BatchNorm's: `python bench/layer_cost.py [NETWORK ...]`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+
+import torch
+from networks import SHAPES, batch_forward, training_step
+from side_by_side import rounded, seconds, tell
+
+from robustbench_ln.devices import choose_dtype
+
+KINDS = {"training step": training_step, "BATCH forward": batch_forward}
+
+
+def main(names: list[str]) -> None:
+    """Compare on the CPU, and print the least ratio."""
+    native = choose_dtype("auto", "cpu").name == "bfloat16"
+    ratios: dict[str, float] = {}
+    times: dict[str, float] = {}
+    for name in names or SHAPES:
+        for dtype in ("fp32", "bf16") if native else ("fp32",):
+            context = torch.autocast("cpu", torch.bfloat16) if dtype == "bf16" else nullcontext()
+            for kind, make in KINDS.items():
+                cases = {
+                    "BatchNorm channels first": make(name, "batchnorm", channels_last=False),
+                    "BatchNorm channels last": make(name, "batchnorm", channels_last=True),
+                    "LocalNorm": make(name, "localnorm", channels_last=True),
+                }
+                with context:
+                    found = seconds(cases)
+                own = found.pop("LocalNorm")
+                place = f"{name} {kind} {dtype}"
+                ratios[place] = min(found.values()) / own
+                times |= {f"{place}, {case}": taken for case, taken in {**found, "LocalNorm": own}.items()}
+    tell(
+        "a",
+        "LocalNorm's throughput over the fastest BatchNorm's, N=128, K=8",
+        min(ratios.values()),
+        least=0.97,
+        ratios=rounded(ratios),
+        seconds=rounded(times),
+        threads=torch.get_num_threads(),
+        note="" if native else "This CPU does not multiply in bf16, so bf16 is not compared.",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

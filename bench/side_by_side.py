@@ -1,0 +1,57 @@
+"""What every measurement here shares: repeats that alternate, medians, one JSON line."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+REPEATS = 5
+
+
+def seconds(cases: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
+    """Return the median seconds of each case, once warmed up.
+
+    The cases take turns, so that a busy moment of the machine meets all of them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for round_number in range(repeats + 1):
+        for name, case in cases.items():
+            started = time.perf_counter()
+            case()
+            if round_number:
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def tell(
+    row: str,
+    measure: str,
+    value: float,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    **more: Any,
+) -> None:
+    """Print a row as one JSON line.
+
+    Args:
+        row: its letter.
+        measure: what the value is.
+        value: the worst of several, where there are several.
+        least: what it should reach.
+        most: what it should not exceed.
+        more: other figures, and a `note`.
+    """
+    met = (least is None or value >= least) and (most is None or value <= most)
+    target = f"at least {least:g}" if least is not None else f"at most {most:g}"
+    line = {"row": row, "measure": measure, "target": target, "value": round(value, 3), "met": met}
+    sys.stdout.write(json.dumps(line | more) + "\n")
+
+
+def rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """Return figures as they are printed."""
+    return {name: round(figure, 4) for name, figure in figures.items()}
