@@ -1,8 +1,7 @@
-"""Time the reading of 50,000 packed cells: prints one JSON line. `python bench/load_packed.py [CELLS]`."""
+"""Row h, second part: seconds to read 50,000 packed cells: `python bench/load_packed.py [CELLS]`."""
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from side_by_side import tell
 
 from robustbench_ln import load_results
 from robustbench_ln.identity import content_hash
@@ -91,15 +91,16 @@ def main(cells: int) -> None:
         load_results(path)
         second = time.perf_counter()
         size = path.stat().st_size
-    result = {
-        "cells": len(table),
-        "classes": CLASSES,
-        "bytes_per_cell": round(size / cells, 1),
-        "pack_seconds": round(written - started, 3),
-        "load_seconds_first": round(first - written, 3),
-        "load_seconds": round(second - first, 3),
-    }
-    sys.stdout.write(json.dumps(result) + "\n")
+    tell(
+        "h",
+        "seconds of load_results on 50,000 packed cells",
+        first - written,
+        most=1,
+        cells=len(table),
+        classes=CLASSES,
+        bytes_per_cell=round(size / cells, 1),
+        seconds={"pack": round(written - started, 3), "read again": round(second - first, 3)},
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from robustbench_ln.sweep.plan import NoisyPass
 from robustbench_ln.workers import Call, Report, run_calls
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from robustbench_ln.sweep.measure import Measured
 
 
@@ -128,9 +130,26 @@ def _run_pass(
     report: Report, root: Path, one: NoisyPass, run_id: str, threads: int, device: str
 ) -> list[Outcome]:
     """Measure and publish the cells of one pass."""
-    from robustbench_ln.models.weights import load_network
     from robustbench_ln.sweep.measure import measure
 
-    networks = {name: load_network(model) for name, model in one.models.items()}
-    measured = measure(one, one.data.arrays("test"), networks, threads, device)
+    measured = measure(one, one.data.arrays("test"), _networks(one), threads, device)
     return publish(Store(root), one, measured, run_id)
+
+
+def _networks(one: NoisyPass) -> dict[str, nn.Module]:
+    """Return the networks of a pass, and keep them for the next one, which mostly has the same."""
+    from robustbench_ln.models.weights import load_network
+
+    places = {model.folder: (name, model) for name, model in one.models.items()}
+    for folder in _kept.keys() - places.keys():
+        del _kept[folder]
+    found = {}
+    for folder, (name, model) in places.items():
+        if folder not in _kept:
+            _kept[folder] = load_network(model)
+        found[name] = _kept[folder]
+    return found
+
+
+#: Of this process: the networks of its last pass, by folder. Evaluation changes no bit of them.
+_kept: dict[Path | None, nn.Module] = {}
