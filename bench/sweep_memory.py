@@ -1,6 +1,6 @@
 """Row i: memory of a sweep with many sigmas and modes over one with few.
 
-`python bench/sweep_memory.py [IMAGES]`. Each sweep runs in a process of its own, whose peak is read at its end.
+`python bench/sweep_memory.py [IMAGES]`. Each sweep has a process of its own, whose peak is read at its end.
 """
 
 from __future__ import annotations

@@ -1,13 +1,16 @@
 """Random numbers keyed by (seed, stream, image index): never by batch, order, worker or device.
 
-A draw is made again from its key whenever it is needed, so a sweep's memory does not grow with
-its length, and one draw serves every sigma of an image (common random numbers).
+One draw serves every sigma of an image (common random numbers). It is kept for the next sigma where it fits
+into a fixed amount of memory, and else made again from its key, so a sweep's memory does not grow with its
+length.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -37,8 +40,49 @@ def draw(
         shape: (C, H, W) of an image.
 
     Returns:
-        (N, C, H, W) float32, or (N, 1, H, W) for "uniform-per-pixel", or (N, 0, H, W) for "none".
+        (N, C, H, W) float32, or (N, 1, H, W) for "uniform-per-pixel", or (N, 0, H, W) for "none". It cannot
+        be written to.
     """
+    positions = np.asarray(indices, dtype=np.int64)
+    key = (kind, seed, stream, shape, hashlib.blake2b(positions.tobytes()).digest())
+    found = _kept.find(key)
+    if found is None:
+        found = _draw(kind, seed, stream, positions, shape)
+        found.flags.writeable = False
+        _kept.keep(key, found)
+    return found
+
+
+class _Kept:
+    """The draws that were asked for last, up to an amount of memory."""
+
+    def __init__(self, bytes_: int) -> None:
+        self._left, self._whole = bytes_, bytes_
+        self._draws: OrderedDict[Hashable, FloatArray] = OrderedDict()
+
+    def find(self, key: Hashable) -> FloatArray | None:
+        if key not in self._draws:
+            return None
+        self._draws.move_to_end(key)
+        return self._draws[key]
+
+    def keep(self, key: Hashable, drawn: FloatArray) -> None:
+        if drawn.nbytes > self._whole:
+            return
+        while drawn.nbytes > self._left:
+            _, oldest = self._draws.popitem(last=False)
+            self._left += oldest.nbytes
+        self._draws[key] = drawn
+        self._left -= drawn.nbytes
+
+
+#: 10,000 images of 32x32 pixels in three channels.
+_kept = _Kept(128 * 2**20)
+
+
+def _draw(
+    kind: DrawKind, seed: int, stream: str, indices: npt.NDArray[np.int64], shape: tuple[int, int, int]
+) -> FloatArray:
     channels, height, width = shape
     one = ({"uniform-per-pixel": 1, "none": 0}.get(kind, channels), height, width)
     count = math.prod(one)
