@@ -62,7 +62,7 @@ def main(cells: int) -> None:
         cells=planned,
         left=sum(len(one.cells) for one in left),
         peak_gib=round(peak, 3),
-        met_memory=peak <= 1,
+        also=peak <= 1,
     )
 
 

@@ -34,6 +34,7 @@ def tell(
     *,
     least: float | None = None,
     most: float | None = None,
+    also: bool = True,
     **more: Any,
 ) -> None:
     """Print a row as one JSON line.
@@ -44,9 +45,10 @@ def tell(
         value: the worst of several, where there are several.
         least: what it should reach.
         most: what it should not exceed.
+        also: whether what else the row asks for is met.
         more: other figures, and a `note`.
     """
-    met = (least is None or value >= least) and (most is None or value <= most)
+    met = also and (least is None or value >= least) and (most is None or value <= most)
     target = f"at least {least:g}" if least is not None else f"at most {most:g}"
     line = {"row": row, "measure": measure, "target": target, "value": round(value, 3), "met": met}
     sys.stdout.write(json.dumps(line | more) + "\n")

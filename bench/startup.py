@@ -37,6 +37,7 @@ def main() -> None:
         max(found.values()),
         most=0.35,
         seconds=rounded(found),
+        also=not torch_imported,
         torch_imported=torch_imported,
     )
 
