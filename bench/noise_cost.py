@@ -57,7 +57,7 @@ def main(count: int) -> None:
     folder = os.environ.get("IMAGECORRUPTIONS")
     if not folder or not Path(folder, "imagecorruptions").is_dir():
         note = "imagecorruptions is not installed: make bench does it."
-        tell("f", measure, float("nan"), least=15, **figures, note=note)
+        tell("f", measure, None, least=15, **figures, note=note)
         return
     theirs = {}
     for workers in (0, 2):

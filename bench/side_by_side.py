@@ -30,7 +30,7 @@ def seconds(cases: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -
 def tell(
     row: str,
     measure: str,
-    value: float,
+    value: float | None,
     *,
     least: float | None = None,
     most: float | None = None,
@@ -42,15 +42,16 @@ def tell(
     Args:
         row: its letter.
         measure: what the value is.
-        value: the worst of several, where there are several.
+        value: the worst of several, where there are several; None where it could not be measured.
         least: what it should reach.
         most: what it should not exceed.
         also: whether what else the row asks for is met.
         more: other figures, and a `note`.
     """
-    met = also and (least is None or value >= least) and (most is None or value <= most)
+    met = value is not None and also and (least is None or value >= least) and (most is None or value <= most)
     target = f"at least {least:g}" if least is not None else f"at most {most:g}"
-    line = {"row": row, "measure": measure, "target": target, "value": round(value, 3), "met": met}
+    shown = None if value is None else round(value, 3)
+    line = {"row": row, "measure": measure, "target": target, "value": shown, "met": met}
     sys.stdout.write(json.dumps(line | more) + "\n")
 
 

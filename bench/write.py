@@ -94,13 +94,18 @@ def page() -> str:
     return "\n".join(text) + (f"\n{why.read_text(encoding='utf-8')}" if why.exists() else "")
 
 
+def shown(value: float | None) -> str:
+    """Return a figure as the table shows it."""
+    return "" if value is None else f"{value:g}"
+
+
 def table(lines: list[dict[str, Any]]) -> str:
     """Return the rows as a Markdown table."""
     head = ["| | measure | target | measured | |", "| --- | --- | --- | --- | --- |"]
     return "\n".join(
         head
         + [
-            f"| {line['row']} | {line['measure']} | {line['target']} | {line['value']:g} | "
+            f"| {line['row']} | {line['measure']} | {line['target']} | {shown(line['value'])} | "
             f"{'met' if line['met'] else 'not met'} |"
             for line in lines
         ]
