@@ -12,14 +12,13 @@ import typer
 from robustbench_ln import provenance
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import Outcome, check_executor, run_passes
 from robustbench_ln.sweep.shard import parse_shard, take_shard
-from robustbench_ln.sweep.targets import choose_models, pair_with_data, without_data
+from robustbench_ln.sweep.targets import choose_networks, pair_with_data
 from robustbench_ln.threads import default_workers
 
 from . import options
@@ -140,38 +139,24 @@ def corrupt_eval(
         dtype=precision.name,
     )
     store = writable_store(results)
-    sources = [text for text in dict.fromkeys(model or []) if is_source(text)]
-    if network is not None and not any(parse_source(text).file for text in sources):
-        raise LnbenchError("--network names the network of a file, but --model names no file.")
     run_id = provenance.new_run_id()
-    drafts = []
-    for text in sources:
-        from robustbench_ln.models.convert import import_source
-
-        brought = import_source(text, network=network, image_size=image_size, run_id=run_id)
-        for line in (brought.source.description, *brought.source.remarks):
-            say(line, quiet=quiet or json)
-        drafts.append(brought.draft)
-    patterns = [text for text in model or [] if text not in sources]
-    stored = choose_models(store, patterns) if patterns or not drafts else []
-    left_out = without_data(stored) if data is None and not model else []
-    if left_out and len(left_out) < len(stored):
-        stored = [one for one in stored if one not in left_out]
-        say(
-            f"Left out {len(left_out)} models from outside, which no data set is known for: "
-            "name one with --data SPEC.",
-            quiet=quiet or json,
-        )
-    by_id = {one.id: one for one in [*stored, *(draft.stored(store) for draft in drafts)]}
-    chosen = list(by_id.values())
-    pairs = pair_with_data(chosen, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+    chosen = choose_networks(
+        store,
+        model or [],
+        network=network,
+        image_size=image_size,
+        data=data,
+        run_id=run_id,
+        on_note=partial(say, quiet=quiet or json),
+    )
+    pairs = pair_with_data(chosen.models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
     passes = plan_cells(pairs, settings)
     if part is not None:
         passes = take_shard(passes, part)
     todo = missing(passes, store.cell_ids())
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     say(
-        f"{planned} cells from {len(chosen)} models{f', shard {part}' if part else ''}, "
+        f"{planned} cells from {len(chosen.models)} models{f', shard {part}' if part else ''}, "
         f"{planned - left} of them measured already.",
         quiet=quiet or json,
     )
@@ -184,10 +169,10 @@ def corrupt_eval(
 
     store.check_writable()
     store.publish_run(run_id, provenance.run_record(sys.argv[1:], {"sweep": settings.request()}))
-    if drafts:
+    if chosen.drafts:
         from robustbench_ln.models.card import publish_draft
 
-        for draft in drafts:
+        for draft in chosen.drafts:
             publish_draft(draft, store)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("measuring", total=left)

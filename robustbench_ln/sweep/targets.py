@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.names import takes_image_size
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.store.results import choose_names
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
+
+if TYPE_CHECKING:
+    from robustbench_ln.models.card import Draft
 
 
 def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
@@ -28,6 +34,68 @@ def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
     if not models:
         raise LnbenchError(f"There is no trained model in '{store.root}'.", "Run this first: lnbench train")
     return [models[name] for name in choose_names(list(models), patterns, store.root)]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The networks that are tested.
+
+    Attributes:
+        models: each once.
+        drafts: those of them that come from a source and are not in the store yet.
+    """
+
+    models: list[StoredModel]
+    drafts: list[Draft]
+
+
+def choose_networks(
+    store: Store,
+    texts: Sequence[str],
+    *,
+    network: str | None = None,
+    image_size: int | None = None,
+    data: str | None = None,
+    run_id: str = "",
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Chosen:
+    """Return the networks that texts name: patterns over those in the store, or sources from outside.
+
+    Args:
+        store: the results folder.
+        texts: patterns as `choose_models` takes them, and sources as `robustbench_ln.models.source_names`
+            describes them; empty for all in the store that have data to test them on.
+        network: architecture of a source that is a file.
+        image_size: to which images are brought for a source.
+        data: the data set that is asked for; None for the one that each network was trained on.
+        run_id: names the invocation in the cards of sources.
+        on_note: told what sources are, and what was left out.
+
+    Raises:
+        LnbenchError: no such network, or `network` without a file.
+    """
+    sources = [text for text in dict.fromkeys(texts) if is_source(text)]
+    if network is not None and not any(parse_source(text).file for text in sources):
+        raise LnbenchError("--network names the network of a file, but --model names no file.")
+    drafts = []
+    for text in sources:
+        from robustbench_ln.models.convert import import_source
+
+        brought = import_source(text, network=network, image_size=image_size, run_id=run_id)
+        for line in (brought.source.description, *brought.source.remarks):
+            on_note(line)
+        drafts.append(brought.draft)
+    patterns = [text for text in texts if text not in sources]
+    stored = choose_models(store, patterns) if patterns or not drafts else []
+    left_out = without_data(stored) if data is None and not texts else []
+    if left_out and len(left_out) < len(stored):
+        stored = [one for one in stored if one not in left_out]
+        on_note(
+            f"Left out {len(left_out)} models from outside, which no data set is known for: "
+            "name one with --data SPEC."
+        )
+    by_id = {one.id: one for one in [*stored, *(draft.stored(store) for draft in drafts)]}
+    return Chosen(list(by_id.values()), drafts)
 
 
 def without_data(models: Sequence[StoredModel]) -> list[StoredModel]:
