@@ -76,7 +76,7 @@ def test_two_processes_come_to_the_weights_of_one(norm, statistics, weights):
     assert apart > 1e-3 if own else apart < 1e-9
 
 
-TRAIN = ("train", "--norm", "localnorm:groups=10", "--epochs", "3", "--limit", "300", "--threads", "1")
+TRAIN = ("train", "--norm", "localnorm:groups=10", "--epochs", "2", "--limit", "150", "--threads", "1")
 
 
 def only_model(folder):
@@ -94,13 +94,13 @@ def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
     assert alone.returncode == 0, alone.stderr
     together = run(*launched, cwd=folders["two"], **data)
     assert together.returncode == 0, together.stderr
-    assert together.stderr.count("epoch 3/3") == 1, "one process speaks for all"
+    assert together.stderr.count("epoch 2/2") == 1, "one process speaks for all"
     with subprocess.Popen(
         launched, cwd=folders["killed"], env=clean_environment(**data), stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     ) as process:  # fmt: skip
         for line in process.stderr:
-            if "epoch 1/3" in line:
+            if "epoch 1/2" in line:
                 break
         os.killpg(process.pid, signal.SIGKILL)
     assert list((folders["killed"] / "results").glob("models/[!.]*")) == []
@@ -113,9 +113,6 @@ def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
         np.testing.assert_array_equal(killed[name], values, err_msg=name)
         # Single precision drifts apart by itself; another draw of dropout would be farther off.
         assert np.isfinite(one[name]).all()
-    other = run(*TORCHRUN, "--no-python", LNBENCH, *TRAIN, "--norm", "localnorm", cwd=folders["two"], **data)
-    assert other.returncode != 0
-    assert "5 groups of localnorm do not divide among 2 processes" in other.stderr
 
 
 @pytest.mark.parametrize("sync_bn", [False, True])
