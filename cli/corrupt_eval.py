@@ -102,7 +102,9 @@ def corrupt_eval(
     address: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Of the Ray cluster.", show_default="RAY_ADDRESS, else a new one"
+            metavar="ADDRESS",
+            help="Of the Ray cluster.",
+            show_default="RAY_ADDRESS or this machine's, else a new one",
         ),
     ] = None,
     workers: options.Workers = None,

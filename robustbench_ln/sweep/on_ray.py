@@ -53,7 +53,7 @@ def run_passes_on_ray(
         passes: from `robustbench_ln.sweep.plan.plan_cells`, without those that are finished.
         run_id: names the invocation in each cell's `how.json`.
         address: of the cluster, as `ray.init` takes it; None for the one that the environment variable
-            RAY_ADDRESS names, else a new one on this machine.
+            RAY_ADDRESS names or that runs on this machine, else a new one here.
         threads: of torch, in each task, for which it reserves as many CPUs.
         device: "cpu" or "cuda", for which each task reserves a GPU; "auto" takes GPUs where the cluster has
             some.

@@ -154,6 +154,9 @@ class TrainingState:
 
 
 def _in_words(conditions: dict[str, Any]) -> str:
+    processes = conditions.get("ranks", 1)
+    together = f"{processes} processes of " if processes > 1 else ""
     return (
-        f"{conditions.get('threads')} threads, torch {conditions.get('torch')} on {conditions.get('device')}"
+        f"{together}{conditions.get('threads')} threads, torch {conditions.get('torch')} "
+        f"on {conditions.get('device')}"
     )
