@@ -1,4 +1,4 @@
-"""Run all measurements and write docs/reference/performance.md and the README's table from what they print.
+"""Run all measurements and write docs/reference/performance.md from what they print.
 
 `make bench`. Without arguments it runs everything; with letters, such as `a d`, those rows alone, and keeps
 the other lines of `bench/measured.jsonl`.

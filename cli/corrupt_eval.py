@@ -104,7 +104,7 @@ def corrupt_eval(
         typer.Option(
             metavar="ADDRESS",
             help="Of the Ray cluster.",
-            show_default="RAY_ADDRESS or this machine's, else a new one",
+            show_default="RAY_ADDRESS, else a new one",
         ),
     ] = None,
     workers: options.Workers = None,
@@ -126,6 +126,8 @@ def corrupt_eval(
         raise LnbenchError("--workers is of the local executor; the cluster has its own.")
     if executor != "ray" and address is not None:
         raise LnbenchError("--address names a Ray cluster.", "Add --executor ray.")
+    if dtype == "auto" and (executor == "ray" or shard):
+        raise LnbenchError("Other machines might choose otherwise.", "Name --dtype fp32 or bf16.")
     part = parse_shard(shard) if shard else None
     precision = choose_dtype(dtype, device)
     settings = SweepSettings(

@@ -98,6 +98,10 @@ def train(
     ranks = ranks_here()
     # One process of torchrun speaks for all.
     quiet, json = quiet or not ranks.leads, json and ranks.leads
+    if dtype == "auto" and ranks.count > 1:
+        raise LnbenchError(
+            "Processes on other machines might choose otherwise.", "Name --dtype fp32 or bf16."
+        )
     precision = None if dtype is None else choose_dtype(dtype, device)
     store = writable_store(results)
     declared = load_declared(find_config(config)).benchmark(benchmark).at(preset)
@@ -159,6 +163,7 @@ def train(
             run_id=run_id,
             threads=threads,
             device=device,
+            ranks=ranks,
             test_images=declared.test_images,
             on_epoch=show,
         )

@@ -91,7 +91,9 @@ class NoisyImages:
 
     def _noisy(self, indices: IntArray) -> FloatArray:
         clean = self._images[indices].astype(np.float32) / np.float32(255)
-        return self._noise.corrupt(self._into_space(clean), self._sigma, self._seed, indices)
+        # A rescaling goes through the images twice, in two orders, whose draws would push each other out.
+        keep = self._observed is not None or not self._noise.rescale
+        return self._noise.corrupt(self._into_space(clean), self._sigma, self._seed, indices, keep_draws=keep)
 
     def _into_space(self, clean: FloatArray) -> FloatArray:
         return standardise(clean, self._preprocessing) if self.standardised else clean

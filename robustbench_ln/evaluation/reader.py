@@ -109,17 +109,20 @@ class Reader:
         device = next((parameter.device for parameter in self._network.parameters()), torch.device("cpu"))
         sets = None if groups is None else torch.from_numpy(groups).to(device)
         slices = ordered_by_set(device)
+        order = None
         # A fresh tensor: the layout in memory of `images` must not choose other kernels.
         rows = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         rows = rows.repeat_interleave(self._layout.copies, dim=0)
-        order = by_set(len(rows), len(sets)) if slices and sets is not None else torch.arange(len(rows))
+        if slices and sets is not None and len(sets) < len(rows):
+            order = by_set(len(rows), len(sets))
+            rows = rows[order]
         with (
             torch.inference_mode(),
             computing_in(self._dtype, device),
             laid_out(self._network, sets, sets_are_slices=slices),
         ):
-            ordered = self._network(in_memory_format(rows[order])).float().cpu()
-        logits = torch.empty_like(ordered).index_copy_(0, order, ordered).numpy()
+            found = self._network(in_memory_format(rows)).float().cpu()
+        logits = (found if order is None else found[order.argsort()]).numpy()
         if not np.isfinite(logits).all():
             raise LnbenchError(
                 "The network's logits are not finite.", "Its weights overflow on these images."

@@ -109,7 +109,13 @@ class NoiseSpec:
         return asdict(self)
 
     def corrupt(
-        self, images: FloatArray, sigma: str, seed: int, indices: npt.NDArray[np.int64]
+        self,
+        images: FloatArray,
+        sigma: str,
+        seed: int,
+        indices: npt.NDArray[np.int64],
+        *,
+        keep_draws: bool = False,
     ) -> FloatArray:
         """Return noisy images (N, C, H, W) float32, before any rescaling to the training range.
 
@@ -118,10 +124,11 @@ class NoiseSpec:
             sigma: a decimal string.
             seed: the noise seed.
             indices: (N,) positions of the images in their data set, which key the random numbers.
+            keep_draws: the same images come again at another sigma.
         """
         noise = find_noise(self.name)
         _, channels, height, width = images.shape
-        random = draw(noise.kind, seed, noise.name, indices, (channels, height, width))
+        random = draw(noise.kind, seed, noise.name, indices, (channels, height, width), keep=keep_draws)
         noisy = noise.apply(images, sigma_value(noise, sigma), random)
         if self.clip:
             np.clip(noisy, 0, 1, out=noisy)

@@ -28,6 +28,8 @@ def draw(
     stream: str,
     indices: Sequence[int] | npt.NDArray[np.int64],
     shape: tuple[int, int, int],
+    *,
+    keep: bool = False,
 ) -> FloatArray:
     """Return one draw per image from Philox, a counter-based generator.
 
@@ -38,12 +40,15 @@ def draw(
         stream: names what the numbers are for, so that two uses never share them.
         indices: (N,) positions of the images in their data set.
         shape: (C, H, W) of an image.
+        keep: keep the draw for the next call, which a sweep makes at its next sigma.
 
     Returns:
-        (N, C, H, W) float32, or (N, 1, H, W) for "uniform-per-pixel", or (N, 0, H, W) for "none". It cannot
-        be written to.
+        (N, C, H, W) float32, or (N, 1, H, W) for "uniform-per-pixel", or (N, 0, H, W) for "none".
+        What is kept cannot be written to.
     """
     positions = np.asarray(indices, dtype=np.int64)
+    if not keep:
+        return _draw(kind, seed, stream, positions, shape)
     key = (kind, seed, stream, shape, hashlib.blake2b(positions.tobytes()).digest())
     found = _kept.find(key)
     if found is None:

@@ -58,8 +58,10 @@ def _forward(layer: _BatchNorm, x: Tensor) -> Tensor:
     centred = values - mean.reshape(column)
     variance = _Total.apply(centred.square().sum(axes)) / count
     _follow(layer, mean.detach(), variance.detach() * (count / max(count - 1, 1)))
-    scale = layer.weight * torch.rsqrt(variance + layer.eps)
-    return torch.addcmul(layer.bias.reshape(column), centred, scale.reshape(column)).to(x.dtype)
+    hat: Tensor = centred * torch.rsqrt(variance + layer.eps).reshape(column)
+    if layer.affine:
+        hat = torch.addcmul(layer.bias.reshape(column), hat, layer.weight.reshape(column))
+    return hat.to(x.dtype)
 
 
 def _follow(layer: _BatchNorm, mean: Tensor, variance: Tensor) -> None:

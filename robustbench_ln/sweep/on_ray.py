@@ -53,7 +53,7 @@ def run_passes_on_ray(
         passes: from `robustbench_ln.sweep.plan.plan_cells`, without those that are finished.
         run_id: names the invocation in each cell's `how.json`.
         address: of the cluster, as `ray.init` takes it; None for the one that the environment variable
-            RAY_ADDRESS names or that runs on this machine, else a new one here.
+            RAY_ADDRESS names, else a new one on this machine.
         threads: of torch, in each task, for which it reserves as many CPUs.
         device: "cpu" or "cuda", for which each task reserves a GPU; "auto" takes GPUs where the cluster has
             some.
@@ -83,9 +83,7 @@ def run_passes_on_ray(
                 images[folder] = (ray.put(np.asarray(arrays.images)), ray.put(arrays.labels))
             if model.id not in weights:
                 weights[model.id] = ray.put(_read_weights(one))
-            # With GPUs in the cluster, each task has one.
-            asked = device if device == "cpu" or gpus else "cpu"
-            return remote.remote(one, *images[folder], weights[model.id], threads, asked)
+            return remote.remote(one, *images[folder], weights[model.id], threads, device)
 
         waiting = deque(by_model(passes))
         # Twice what runs at once keeps every worker busy; a plan of a million cells is not handed over whole.
@@ -137,6 +135,12 @@ def _result(ray: Any, reference: Any) -> Measured:
     """
     try:
         measured: Measured | LnbenchError = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise LnbenchError(
+            "A node of the Ray cluster could not measure: "
+            f"{type(error.cause).__name__}: {_first_line(error.cause)}",
+            "Install the same lnbench, with torch, on every node.",
+        ) from error
     except ray.exceptions.RayError as error:
         raise LnbenchError(
             f"The Ray cluster lost a task {_RETRIES + 1} times: {_first_line(error)}",
@@ -156,12 +160,13 @@ def _cluster(address: str | None) -> Iterator[Any]:
         raise LnbenchError(
             "Ray is not installed.", "Run: pip install 'robustbench_ln[ray]', on every node."
         ) from error
-    named = address or os.environ.get("RAY_ADDRESS")
+    # Without a name Ray would join whatever cluster was started on this machine last.
+    named = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
         _check_answers(named)
         ray.init(
             named,
-            include_dashboard=None if named else False,
+            include_dashboard=False if named == "local" else None,
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
@@ -176,13 +181,13 @@ def _cluster(address: str | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _check_answers(address: str | None) -> None:
+def _check_answers(address: str) -> None:
     """Make sure that something listens at HOST:PORT; Ray itself would try for minutes.
 
     Raises:
         OSError: nothing does.
     """
-    found = re.fullmatch(r"(?:ray://)?\[?([^/\]]+)\]?:([0-9]{1,5})", address or "")
+    found = re.fullmatch(r"(?:ray://)?\[?([^/\]]+)\]?:([0-9]{1,5})", address)
     if found:
         socket.create_connection((found[1], int(found[2])), timeout=_PATIENCE).close()
 

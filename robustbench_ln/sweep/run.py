@@ -133,6 +133,9 @@ def _run_pass(
     from robustbench_ln.sweep.measure import measure
 
     measured = measure(one, one.data.arrays("test"), _networks(one), threads, device)
+    if measured.how["device"] != "cpu":
+        # What trains next needs a GPU's memory.
+        _kept.clear()
     return publish(Store(root), one, measured, run_id)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.sweep.cell import Cell
 from robustbench_ln.sweep.plan import NoisyPass
 
 _SLURM = "SLURM_ARRAY_TASK_{}"
@@ -59,7 +60,7 @@ def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard
 
 
 def _slurm_shard(environment: Mapping[str, str]) -> Shard:
-    """Return the place of a task in SLURM's job array, whose ids may start anywhere and leave gaps."""
+    """Return the place of a task in SLURM's job array, whose ids may start anywhere, at equal steps."""
     parts = {"ID": "", "MIN": "", "COUNT": "", "STEP": "1"}
     values = [environment.get(_SLURM.format(part), usual) for part, usual in parts.items()]
     if not all(re.fullmatch("[0-9]{1,9}", value) for value in values):
@@ -79,11 +80,18 @@ def _slurm_shard(environment: Mapping[str, str]) -> Shard:
 
 def by_model(passes: Iterable[NoisyPass]) -> list[NoisyPass]:
     """Return the passes of one network each: the smallest parts that share a noisy image."""
-    return [
-        replace(one, cells=[cell for cell in one.cells if cell.model.id == model])
-        for one in passes
-        for model in one.models
-    ]
+    parts: list[NoisyPass] = []
+    for one in passes:
+        cells: dict[str, list[Cell]] = {}
+        for cell in one.cells:
+            cells.setdefault(cell.model.id, []).append(cell)
+        parts.extend(replace(one, cells=own) for own in cells.values())
+    return parts
+
+
+def _images(one: NoisyPass) -> int:
+    there = one.data.info.splits["test"].images
+    return min(one.settings.limit or there, there)
 
 
 def take_shard(passes: Sequence[NoisyPass], shard: Shard) -> list[NoisyPass]:
@@ -94,7 +102,7 @@ def take_shard(passes: Sequence[NoisyPass], shard: Shard) -> list[NoisyPass]:
         shard: which part.
     """
     parts = by_model(passes)
-    costs = [sum(cell.layout.copies for cell in part.cells) for part in parts]
+    costs = [_images(part) * sum(cell.layout.copies for cell in part.cells) for part in parts]
     # The dearest first, each to the shard that has least so far.
     loads = [(0, number) for number in range(1, shard.count + 1)]
     mine = []

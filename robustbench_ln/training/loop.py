@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.threads import machine_load, torch_threads
 from robustbench_ln.training.images import TrainingImages
-from robustbench_ln.training.ranks import Ranks, check_ranks, joined, ranks_here, rows_of, statistics_of
+from robustbench_ln.training.ranks import Ranks, check_ranks, rows_of, statistics_of
 from robustbench_ln.training.recipe import Recipe
 from robustbench_ln.training.scales import group_scales
 from robustbench_ln.training.schedule import learning_rate
@@ -50,12 +50,11 @@ def train(
     run_id: str,
     threads: int | None = None,
     device: str = "auto",
+    ranks: Ranks = Ranks(),  # noqa: B008 - it cannot be changed
     test_images: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> StoredModel:
     """Train the network of a recipe and publish it, or continue where an earlier run stopped.
-
-    Started by torchrun, all its processes train the one network; the first of them alone uses the store.
 
     Args:
         recipe: what to train.
@@ -64,6 +63,8 @@ def train(
         run_id: names the invocation in the model's card.
         threads: of torch; None leaves torch's own choice. Another number gives other bits.
         device: see `robustbench_ln.devices.choose_device`.
+        ranks: the processes that train it together, which have joined; the first of them alone uses the
+            store.
         test_images: take the accuracies of the epochs over this many test images, a fixed random choice.
         on_epoch: told each finished epoch, earlier runs' included, in the first process alone.
 
@@ -75,16 +76,18 @@ def train(
             state cannot be read, or the model that the training starts from does not fit, another process
             trains the same network now, or memory is used up.
     """
-    ranks, place = ranks_here(), choose_device(device)
+    place = choose_device(device)
     check_ranks(recipe, ranks)
+    if ranks.on_first(lambda: recipe.id) != recipe.id:
+        raise LnbenchError(
+            f"The processes train different networks: this one '{recipe.label}'.",
+            "Start them with the same arguments, data and versions.",
+        )
     folder = store.training_folder(recipe.id)
-    with (
-        only_one_training(folder, recipe.label) if ranks.leads else nullcontext(),
-        torch_threads(threads),
-        full_precision(),
-        memory_checked(),
-        joined(ranks, place),
-    ):
+    with ExitStack() as stack:
+        ranks.on_first(lambda: stack.enter_context(only_one_training(folder, recipe.label)))
+        for context in (torch_threads(threads), full_precision(), memory_checked()):
+            stack.enter_context(context)
         # Another process may have trained it since it was found missing.
         model = ranks.on_first(lambda: store.find_recipe(recipe.id))
         if model is not None and ranks.on_first(lambda: model.has_weights):
@@ -112,8 +115,8 @@ def _train(
             norm=recipe.norm,
             norm_options=recipe.norm_options,
         )
-    if recipe.start is not None and ranks.leads:
-        take_over(network, recipe, store)
+    if recipe.start is not None:
+        ranks.on_first(lambda: take_over(network, recipe, store))
     network.to(device)
     images, test = TrainingImages(recipe, data, device), data.arrays("test")
     optimizer = _optimizer(network, recipe.train)
@@ -125,7 +128,7 @@ def _train(
     state = TrainingState(store.training_folder(recipe.id), network, optimizer, conditions)
     progress = ranks.on_first(state.restore)
     if progress.epochs:
-        moments = ranks.on_first(optimizer.state_dict)
+        moments = ranks.on_first(lambda: _on_cpu(optimizer.state_dict()))
         if not ranks.leads:
             optimizer.load_state_dict(moments)
     parallel = ranks.parallel(network)
@@ -134,24 +137,34 @@ def _train(
     for number in range(len(progress.epochs) + 1, recipe.train.epochs + 1):
         with _seeded(recipe.seed, f"epoch {number}", device):
             done = _train_epoch(number, recipe, parallel, optimizer, images, ranks)
-            if not ranks.leads:
-                continue
-            accuracy = evaluate_clean(
-                network,
-                test,
-                recipe.preprocessing,
-                recipe.train.batch_size,
-                test_images,
-                recipe.train.dtype,
+            accuracy = ranks.on_first(
+                lambda: evaluate_clean(
+                    network,
+                    test,
+                    recipe.preprocessing,
+                    recipe.train.batch_size,
+                    test_images,
+                    recipe.train.dtype,
+                )
             )
             done = replace(done, test_accuracy=accuracy)
-        progress.epochs.append(done)
-        progress.scales.extend(group_scales(network, number))
-        state.save(progress)
-        on_epoch(done)
+        if ranks.leads:
+            progress.epochs.append(done)
+            progress.scales.extend(group_scales(network, number))
+            state.save(progress)
+            on_epoch(done)
     trained = recipe.data["limit"] or data.info.splits["train"].images
     how = {**conditions, "train_images": trained, "seconds": sum(epoch.seconds for epoch in progress.epochs)}
     return ranks.on_first(lambda: _publish(recipe, data, network, progress, store, run_id, how, test_images))
+
+
+def _on_cpu(state: Any) -> Any:
+    """Return a state with its tensors on the CPU; sent as they are, all would land on the first GPU."""
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    if isinstance(state, dict):
+        return {key: _on_cpu(value) for key, value in state.items()}
+    return [_on_cpu(value) for value in state] if isinstance(state, list) else state
 
 
 def _optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:

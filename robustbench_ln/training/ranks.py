@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from robustbench_ln.errors import LnbenchError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Value = TypeVar("Value")
+_PATIENCE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,24 @@ class Ranks:
         return value
 
     def on_first(self, make: Callable[[], Value]) -> Value:
-        """Return in every process what a function gives in the first, which alone calls it."""
+        """Return in every process what a function gives in the first, which alone calls it.
+
+        Raises:
+            LnbenchError: the function raised it, in every process.
+        """
         if self.count == 1:
             return make()
         from torch import distributed
 
-        values = [make() if self.leads else None]
+        values: list[Value | LnbenchError | None] = [None]
+        if self.leads:
+            try:
+                values[0] = make()
+            except LnbenchError as error:
+                values[0] = error
         distributed.broadcast_object_list(values)
+        if isinstance(values[0], LnbenchError):
+            raise values[0]
         return cast(Value, values[0])
 
 
@@ -176,28 +189,24 @@ def rows_of(recipe: Recipe, rows: Tensor, ranks: Ranks, device: torch.device) ->
 def statistics_of(recipe: Recipe, network: nn.Module, ranks: Ranks) -> Iterator[None]:
     """Let the norms take the statistics in training that the recipe means, within the context.
 
-    Those with groups take them over this process's groups, BatchNorm over all processes where the recipe
-    says so.
+    Those with groups take them over this process's groups. BatchNorm, such as the one behind VGG's dense
+    layer, takes them over all processes, unless the recipe says that each has its own.
     """
-    groups = split_groups(recipe)
-    if groups is not None:
-        import torch
+    with ExitStack() as stack:
+        groups = split_groups(recipe)
+        if groups is not None:
+            import torch
 
-        from robustbench_ln.batches import ordered_by_set
-        from robustbench_ln.norms.sets import laid_out
+            from robustbench_ln.batches import ordered_by_set
+            from robustbench_ln.norms.sets import laid_out
 
-        device = next(network.parameters()).device
-        own = None if ranks.count == 1 else torch.tensor(ranks.groups(groups), device=device)
-        with laid_out(network, own, sets_are_slices=ordered_by_set(device)):
-            yield
-    elif ranks.count == 1:
-        yield
-    elif recipe.norm == "batchnorm" and recipe.statistics_over is None:
-        from robustbench_ln.norms.synchronised import synchronised
+            device = next(network.parameters()).device
+            own = None if ranks.count == 1 else torch.tensor(ranks.groups(groups), device=device)
+            stack.enter_context(laid_out(network, own, sets_are_slices=ordered_by_set(device)))
+        if ranks.count > 1 and recipe.statistics_over is None:
+            from robustbench_ln.norms.synchronised import synchronised
 
-        with synchronised(network):
-            yield
-    else:
+            stack.enter_context(synchronised(network))
         yield
 
 
@@ -217,7 +226,8 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
         import torch
 
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # The others wait while the first evaluates and stores.
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield
     finally:

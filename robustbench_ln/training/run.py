@@ -6,6 +6,7 @@ A network whose recipe is in the store is not trained again, and then torch is n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
-from robustbench_ln.training.ranks import ranks_here
+from robustbench_ln.training.ranks import Ranks, joined
 from robustbench_ln.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def train_missing(
     run_id: str,
     threads: int | None = None,
     device: str = "auto",
+    ranks: Ranks = Ranks(),  # noqa: B008 - it cannot be changed
     test_images: int | None = None,
     on_epoch: Callable[[Recipe, Epoch], None] = lambda recipe, epoch: None,
 ) -> list[StoredModel | LnbenchError]:
@@ -61,6 +63,7 @@ def train_missing(
         run_id: names the invocation in the cards.
         threads: of torch; None leaves torch's own choice.
         device: see `robustbench_ln.devices.choose_device`.
+        ranks: the processes of torchrun, which train each network together.
         test_images: see `robustbench_ln.training.loop.train`.
         on_epoch: told each finished epoch.
 
@@ -71,32 +74,43 @@ def train_missing(
         LnbenchError: no network could be had.
     """
     models: list[StoredModel | LnbenchError] = []
-    for one in asked:
-        # Where several processes train together, the first one's store decides, in `train`.
-        if one.model is not None and ranks_here().count == 1:
-            models.append(one.model)
-            continue
-        from robustbench_ln.training.loop import train
+    with _joined(ranks, device):
+        for one in asked:
+            # Where several processes train together, the first one's store decides, in `train`.
+            if one.model is not None and ranks.count == 1:
+                models.append(one.model)
+                continue
+            from robustbench_ln.training.loop import train
 
-        def tell(epoch: Epoch, recipe: Recipe = one.recipe) -> None:
-            on_epoch(recipe, epoch)
+            def tell(epoch: Epoch, recipe: Recipe = one.recipe) -> None:
+                on_epoch(recipe, epoch)
 
-        try:
-            models.append(
-                train(
-                    one.recipe,
-                    data,
-                    store,
-                    run_id=run_id,
-                    threads=threads,
-                    device=device,
-                    test_images=test_images,
-                    on_epoch=tell,
+            try:
+                models.append(
+                    train(
+                        one.recipe,
+                        data,
+                        store,
+                        run_id=run_id,
+                        threads=threads,
+                        device=device,
+                        ranks=ranks,
+                        test_images=test_images,
+                        on_epoch=tell,
+                    )
                 )
-            )
-        except LnbenchError as error:
-            models.append(error)
+            except LnbenchError as error:
+                models.append(error)
     errors = [model for model in models if isinstance(model, LnbenchError)]
     if errors and len(errors) == len(models):
         raise errors[0]
     return models
+
+
+def _joined(ranks: Ranks, device: str) -> AbstractContextManager[None]:
+    """Connect the processes once for all networks: torchrun's addresses are good for one connection."""
+    if ranks.count == 1:
+        return nullcontext()
+    from robustbench_ln.devices import choose_device
+
+    return joined(ranks, choose_device(device))

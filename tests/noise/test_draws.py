@@ -162,9 +162,9 @@ def test_a_family_without_random_numbers_gets_none():
 
 
 def test_a_draw_is_kept_for_the_next_sigma_and_cannot_be_changed():
-    first = draw("normal", 11, "kept", [3, 1, 4], (2, 3, 4))
-    assert draw("normal", 11, "kept", np.array([3, 1, 4]), (2, 3, 4)) is first
-    assert draw("normal", 11, "kept", [3, 4, 1], (2, 3, 4)) is not first
+    first = draw("normal", 11, "kept", [3, 1, 4], (2, 3, 4), keep=True)
+    assert draw("normal", 11, "kept", np.array([3, 1, 4]), (2, 3, 4), keep=True) is first
+    assert draw("normal", 11, "kept", [3, 4, 1], (2, 3, 4), keep=True) is not first
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 0
 
@@ -173,13 +173,13 @@ def test_draws_are_kept_within_a_fixed_amount_of_memory(monkeypatch):
     kept = draws._Kept(1000)
     monkeypatch.setattr(draws, "_kept", kept)
     shape = (1, 5, 5)  # 100 bytes an image
-    whole = [draw("uniform", seed, "many", range(4), shape) for seed in range(4)]
-    assert draw("uniform", 3, "many", range(4), shape) is whole[3]
-    assert draw("uniform", 2, "many", range(4), shape) is whole[2]
-    again = draw("uniform", 0, "many", range(4), shape)
+    whole = [draw("uniform", seed, "many", range(4), shape, keep=True) for seed in range(4)]
+    assert draw("uniform", 3, "many", range(4), shape, keep=True) is whole[3]
+    assert draw("uniform", 2, "many", range(4), shape, keep=True) is whole[2]
+    again = draw("uniform", 0, "many", range(4), shape, keep=True)
     assert again is not whole[0]
     np.testing.assert_array_equal(again, whole[0])
     assert sum(each.nbytes for each in kept._draws.values()) + kept._left == 1000
-    large = draw("uniform", 0, "many", range(11), shape)
-    assert draw("uniform", 0, "many", range(11), shape) is not large
+    large = draw("uniform", 0, "many", range(11), shape, keep=True)
+    assert draw("uniform", 0, "many", range(11), shape, keep=True) is not large
     np.testing.assert_array_equal(large[:4], whole[0])

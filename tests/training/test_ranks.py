@@ -80,7 +80,7 @@ TRAIN = ("train", "--norm", "localnorm:groups=10", "--epochs", "2", "--limit", "
 
 
 def only_model(folder):
-    (model,) = (path for path in (folder / "results/models").iterdir() if path.name[0] != ".")
+    (model,) = (folder / "results/models").glob("*-s0.*")
     return json.loads((model / "model.json").read_text()), load_file(model / "weights.safetensors")
 
 
@@ -104,7 +104,8 @@ def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
                 break
         os.killpg(process.pid, signal.SIGKILL)
     assert list((folders["killed"] / "results").glob("models/[!.]*")) == []
-    again = run(*launched, cwd=folders["killed"], **data)
+    # Two networks: the processes stay connected from one to the next.
+    again = run(*launched, "--seed", "0", "--seed", "1", cwd=folders["killed"], **data)
     assert again.returncode == 0, again.stderr
     (card, one), (pair, two), (_, killed) = (only_model(folder) for folder in folders.values())
     assert (card["recipe_id"], card["how"].get("ranks")) == (pair["recipe_id"], None)

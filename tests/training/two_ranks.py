@@ -19,13 +19,16 @@ CASES = [
     ("batchnorm", "sync"),
     ("batchnorm", "own"),
     ("switchnorm", "own"),
+    ("groupnorm", "own"),
+    ("none", "own"),
 ]
 BATCH, GROUPS, CLASSES, STEPS = 24, 4, 5, 20
 
 
 def recipe_of(norm: str, statistics: str, processes: int) -> Recipe:
-    own = statistics == "own" and processes > 1 and not NORMS[norm].has_groups
+    own = statistics == "own" and processes > 1 and "momentum" in NORMS[norm].options
     options = {"groups": GROUPS} if NORMS[norm].has_groups else {}
+    options = {"channel_groups": 2} if norm == "groupnorm" else options
     over = BATCH // processes if own else None
     return Recipe("b", "n", norm, options, {}, (2, 5, 5), CLASSES, {}, None, 0, None, over)
 
@@ -41,7 +44,10 @@ def trained(norm: str, statistics: str, ranks: Ranks) -> dict[str, torch.Tensor]
         build_norm(norm, 4, recipe.norm_options),
         nn.Tanh(),
         nn.Flatten(),
-        nn.Linear(4 * 9, CLASSES),
+        nn.Linear(4 * 9, 8),
+        # Such as VGG's: its statistics are over all processes, unless the norm has its own in each.
+        nn.BatchNorm1d(8),
+        nn.Linear(8, CLASSES),
     ).double()
     images, labels = torch.randn(200, 2, 5, 5).double(), torch.arange(200) % CLASSES
     # A mean that differs from image to image tells sets of rows apart.
