@@ -11,6 +11,7 @@ from robustbench_ln.errors import LnbenchError, UnknownNameError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 #: By the name on the command line: what records call it.
@@ -55,6 +56,13 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not there:
         raise LnbenchError("PyTorch finds no GPU on this machine.", "Use --device cpu.")
     return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return where a network is; the CPU for one without parameters."""
+    import torch
+
+    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
 
 
 def check_dtype(name: str) -> str:

@@ -7,20 +7,19 @@ from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
-from robustbench_ln.batches import in_memory_format, ordered_by_set
+from robustbench_ln.batches import rows_at_once
 from robustbench_ln.data.dataset import Arrays, limited
-from robustbench_ln.devices import computing_in
+from robustbench_ln.devices import device_of
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.evaluation.forward import logits_of
 from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, evaluation_order, standardise
 from robustbench_ln.modes import Layout, Vote, count_votes, lay_out
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.norms.convert import norm_of
 from robustbench_ln.norms.registry import find_norm
-from robustbench_ln.norms.sets import by_set, laid_out
 from robustbench_ln.store.stored import Counts
 
 IntArray = npt.NDArray[np.int64]
@@ -30,7 +29,8 @@ class Reader:
     """One network in one mode, reading a stream of noisy images in evaluation order.
 
     Batches are cut by position in the order alone, so the counts do not depend on how the stream is
-    chunked or on what else reads it.
+    chunked or on what else reads it. Where no image enters another's statistics they are as large as is
+    fastest.
 
     Args:
         network: in evaluation mode.
@@ -62,6 +62,9 @@ class Reader:
         self._classes = 0
         self._waiting: list[tuple[IntArray, FloatArray]] = []
         self._counted = 0
+        rows = layout.images * layout.copies
+        at_once = rows if layout.coupled else rows_at_once(rows, device_of(network))
+        self._batch = max(at_once // layout.copies, 1)
 
     @property
     def length(self) -> int:
@@ -79,7 +82,7 @@ class Reader:
         held = [*self._waiting, (indices, ready)]
         indices = np.concatenate([part for part, _ in held])
         ready = np.concatenate([part for _, part in held]) if len(held) > 1 else ready
-        batch, start = self._layout.images, 0
+        batch, start = self._batch, 0
         while start < len(indices):
             stop = start + batch
             if stop > len(indices) and self._counted + len(indices) - start < self.length:
@@ -106,23 +109,7 @@ class Reader:
 
     def _run(self, indices: IntArray, images: FloatArray) -> None:
         groups = self._layout.groups_of_sets(indices, self._seed)
-        device = next((parameter.device for parameter in self._network.parameters()), torch.device("cpu"))
-        sets = None if groups is None else torch.from_numpy(groups).to(device)
-        slices = ordered_by_set(device)
-        order = None
-        # A fresh tensor: the layout in memory of `images` must not choose other kernels.
-        rows = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        rows = rows.repeat_interleave(self._layout.copies, dim=0)
-        if slices and sets is not None and len(sets) < len(rows):
-            order = by_set(len(rows), len(sets))
-            rows = rows[order]
-        with (
-            torch.inference_mode(),
-            computing_in(self._dtype, device),
-            laid_out(self._network, sets, sets_are_slices=slices),
-        ):
-            found = self._network(in_memory_format(rows)).float().cpu()
-        logits = (found if order is None else found[order.argsort()]).numpy()
+        logits = logits_of(self._network, self._layout, images, groups, self._dtype)
         if not np.isfinite(logits).all():
             raise LnbenchError(
                 "The network's logits are not finite.", "Its weights overflow on these images."

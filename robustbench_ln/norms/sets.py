@@ -22,6 +22,9 @@ from torch import Tensor, nn
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.slices import NormalizeSlices
 
+#: Values that stay in the cache of a core while they are computed with: half a mebibyte of float32.
+_IN_CACHE = 2**17
+
 
 class SetNorm:
     """Mixin of the norms that take statistics over sets of rows.
@@ -117,15 +120,27 @@ def normalize_sets(
 
 
 def _normalize_rows(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Normalize each row by its own statistics, in half of the time of one batch_norm call a row.
+    """Normalize each row by its own statistics, in less time than one batch_norm call a row.
 
     A row of a single value a channel, which F.batch_norm refuses, comes to the bias.
     """
     precise = x if x.dtype == torch.float64 else x.float()
-    centred = precise - precise.mean((2, 3), keepdim=True)
-    variance = centred.square().mean((2, 3))
-    scale = weight * torch.rsqrt(variance + eps)
-    return torch.addcmul(bias[:, :, None, None], centred, scale[:, :, None, None]).to(x.dtype)
+    scale, shift = weight[:, :, None, None], bias[:, :, None, None]
+    if torch.is_grad_enabled():
+        return _normalized(precise, scale, shift, eps).to(x.dtype)
+    out = torch.empty_like(precise)
+    # As many rows at a time as stay in a core's cache: a new map as large as x costs more than its values.
+    rows = max(_IN_CACHE // precise[0].numel(), 1) if x.device.type == "cpu" else len(x)
+    parts = (torch.split(each, rows) for each in (precise, scale, shift, out))
+    for own, own_scale, own_shift, target in zip(*parts, strict=True):
+        _normalized(own, own_scale, own_shift, eps, out=target)
+    return out.to(x.dtype)
+
+
+def _normalized(rows: Tensor, scale: Tensor, shift: Tensor, eps: float, out: Tensor | None = None) -> Tensor:
+    centred = rows - rows.mean((2, 3), keepdim=True)
+    variance = centred.square().mean((2, 3), keepdim=True)
+    return torch.addcmul(shift, centred, scale * torch.rsqrt(variance + eps), out=out)
 
 
 def check_arguments(layer: str, num_features: int, groups: int, eps: float) -> None:

@@ -45,16 +45,21 @@ def images_and_labels(count, seed=0):
     return images, generator.integers(0, CLASSES, count)
 
 
-def recorded(network):
-    """Return a list to which the network adds the (rows, logits) of each call, in the order of the images."""
+def recorded(network, copies=1):
+    """Return a list to which the network adds the (rows, logits) of each call, in the order of the images.
+
+    Args:
+        network: the network.
+        copies: rows of an image.
+    """
     calls = []
     layers = [module for module in network.modules() if isinstance(module, SetNorm)]
 
     def in_order(values):
         if not any(layer.sets_are_slices and layer.groups_of_sets is not None for layer in layers):
             return values
-        sets = len(layers[0].groups_of_sets)
-        return values.reshape(sets, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
+        parts = copies if copies > 1 else len(layers[0].groups_of_sets)
+        return values.reshape(parts, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
 
     network.register_forward_hook(
         lambda module, inputs, output: calls.append(

@@ -118,16 +118,16 @@ def test_local_norm_with_as_many_groups_as_rows_records_the_order_its_counts_dep
 
 
 def test_the_seed_draws_the_groups_of_mode_single_alike_at_every_sigma():
-    network, (images, labels) = network_of("localnorm", 4), images_and_labels(60)
+    network, (images, labels) = network_of("localnorm", 4), images_and_labels(30)
     calls = recorded(network)
     for seed in (0, 1):
-        evaluate(network, images, labels, noise="mbn", sigma="0", modes=["single"], batch_size=60, seed=seed)
+        evaluate(network, images, labels, noise="mbn", sigma="0", modes=["single"], batch_size=30, seed=seed)
     assert np.array_equal(calls[0][0], calls[1][0]), "sigma 0: the same images"
     assert not np.allclose(calls[0][1], calls[1][1]), "through other groups"
     calls.clear()
     # agn-background at sigma 0 and above leaves images without black pixels alike: only groups could differ.
     images = np.maximum(images, 1)
-    evaluate(network, images, labels, noise="agn-background", sigma="0,1", modes=["single"], batch_size=60)
+    evaluate(network, images, labels, noise="agn-background", sigma="0,1", modes=["single"], batch_size=30)
     assert np.array_equal(calls[0][1], calls[1][1])
 
 

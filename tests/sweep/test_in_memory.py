@@ -141,7 +141,9 @@ def test_logits_and_counts_are_those_of_the_loops(norm, mode, count, batch_size,
         positions = sorted(range(count), key=lambda index: (labels[index], index))
     else:
         positions = evaluation_order(labels, np.arange(count), "shuffled", 7).tolist()
-    calls = recorded(network)
+    expected = logits_of_the_mode(network, mode, images, positions, batch_size, groups, seed=3)
+    copies = len(expected[0])
+    calls = recorded(network, copies)
 
     table = evaluate(
         network,
@@ -158,9 +160,7 @@ def test_logits_and_counts_are_those_of_the_loops(norm, mode, count, batch_size,
         order_seed=7,
     )
 
-    expected = logits_of_the_mode(network, mode, images, positions, batch_size, groups, seed=3)
     rows, logits = (np.concatenate(parts) for parts in zip(*calls, strict=True))
-    copies = len(expected[0])
     for number in range(len(rows) // copies):  # fillers included
         wanted = images[positions[number % count]]
         for row in rows[number * copies : (number + 1) * copies]:
