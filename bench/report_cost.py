@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pstats
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,27 @@ from side_by_side import tell
 from robustbench_ln.identity import content_hash
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import Counts
+
+#: Steps of the command, by name: the function, and the folder of its file.
+STEPS = {
+    "importing": ("_find_and_load", "importlib"),
+    "reading": ("gather", "report"),
+    "home curves": ("draw_home_curves", "report"),
+    "mode curves": ("draw_mode_curves", "report"),
+    "confusion matrices": ("draw_confusions", "report"),
+    "writing SVG": ("savefig", "matplotlib"),
+}
+
+
+def shares(profile: Path) -> dict[str, float]:
+    """Return the share of the command's time in each of its steps, which may hold one another."""
+    found = pstats.Stats(str(profile)).stats  # type: ignore[attr-defined]
+    total = max(cumulative for _, _, _, cumulative, _ in found.values())
+    taken = {}
+    for step, (function, folder) in STEPS.items():
+        own = [one[3] for (file, _, name), one in found.items() if name == function and folder in file]
+        taken[step] = round(max(own, default=0) / total, 3)
+    return taken
 
 
 def main(cells: int) -> None:
@@ -34,7 +56,11 @@ def main(cells: int) -> None:
             subprocess.run(command, check=True, capture_output=True, cwd=folder)
             taken.append(time.perf_counter() - started)
             (store.root / "report.html").unlink()
-    tell("h", "seconds of lnbench report on 3,000 cells", sorted(taken)[1], most=6, cells=cells)
+        profile = Path(folder) / "profile"
+        profiled = [sys.executable, "-m", "cProfile", "-o", str(profile), *command]
+        subprocess.run(profiled, check=True, capture_output=True, cwd=folder)
+        steps = shares(profile)
+    tell("h", "seconds of lnbench report on 3,000 cells", sorted(taken)[1], most=6, cells=cells, shares=steps)
 
 
 if __name__ == "__main__":

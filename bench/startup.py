@@ -30,6 +30,13 @@ def main() -> None:
             [sys.executable, "-X", "importtime", program, "list"],
             cwd=folder, env=kept, check=True, capture_output=True, text=True,
         ).stderr  # fmt: skip
+    by_package: dict[str, float] = {}
+    for line in imported.splitlines():
+        own, _, name = line.removeprefix("import time:").rpartition("|")
+        taken = own.partition("|")[0].strip()
+        if taken.isdigit():
+            package = name.strip().partition(".")[0]
+            by_package[package] = by_package.get(package, 0) + int(taken) / 1e6
     torch_imported = any(line.rpartition("|")[2].strip() == "torch" for line in imported.splitlines())
     tell(
         "g",
@@ -37,6 +44,7 @@ def main() -> None:
         max(found.values()),
         most=0.35,
         seconds=rounded(found),
+        seconds_importing=rounded(dict(sorted(by_package.items(), key=lambda item: -item[1])[:6])),
         also=not torch_imported,
         torch_imported=torch_imported,
     )

@@ -59,4 +59,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         sweep(sys.argv[1], int(sys.argv[2]))
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
