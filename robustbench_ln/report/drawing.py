@@ -78,7 +78,8 @@ class Styles:
 
     def only(self, wanted: Sequence[str]) -> Styles:
         """Return the styles of some labels, in the order of all."""
-        kept = [label for label in self.labels if label in set(wanted)]
+        present = set(wanted)
+        kept = [label for label in self.labels if label in present]
         parts = (self.colours, self.markers, self.dashes)
         return Styles(*({label: part[label] for label in kept} for part in parts))
 

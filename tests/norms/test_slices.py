@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from robustbench_ln.batches import in_memory_format
+from robustbench_ln.norms import sets as sets_module
 from robustbench_ln.norms.registry import NORMS, build_norm
 from robustbench_ln.norms.sets import by_set, laid_out, normalize_sets
 from robustbench_ln.norms.slices import NormalizeSlices
@@ -97,3 +99,19 @@ def test_images_on_a_cpu_lie_channels_last(channels):
     assert torch.equal(found, images)
     assert found.stride() == (channels * 24, 1, 6 * channels, channels)
     assert in_memory_format(found).stride() == found.stride()
+
+
+@pytest.mark.parametrize("values", [1, 100, 10**6])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sets_of_one_row_are_cut_for_the_cache_without_another_outcome(shape, values, monkeypatch):
+    monkeypatch.setattr(sets_module, "_IN_CACHE", values)
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(shape) * 3 + 5, *(torch.randn(2, *shape[:2]).unbind())
+    wanted = [F.instance_norm(row[None]) if row[0].numel() > 1 else torch.zeros_like(row[None]) for row in x]
+    wanted = torch.cat(wanted) * weight[:, :, None, None] + bias[:, :, None, None]
+    for laid in formats(x):
+        with torch.inference_mode():
+            found = normalize_sets(laid, weight, bias, 1e-5)
+        np.testing.assert_allclose(found, wanted, atol=3e-5)
+        np.testing.assert_allclose(normalize_sets(laid, weight, bias, 1e-5), wanted, atol=3e-5)
+        assert found.stride() == laid.stride() or 1 in shape[1:]

@@ -1,0 +1,72 @@
+"""One batch through one network: copies of an image share what precedes the first norm."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from robustbench_ln.evaluation.forward import logits_of
+from robustbench_ln.modes import lay_out
+from robustbench_ln.norms.localnorm import LocalNorm2d
+
+K = 4
+
+
+class Branched(nn.Module):
+    """Images meet a convolution, and themselves again behind the norm."""
+
+    def __init__(self, *first):
+        super().__init__()
+        self.first = nn.Sequential(*first, nn.Conv2d(2, 2, 3, padding=1))
+        self.norm = LocalNorm2d(2, K)
+        self.last = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(2, 3, 3), nn.Flatten(), nn.LazyLinear(5))
+
+    def forward(self, x):
+        return self.last(self.norm(self.first(x)) + x)
+
+
+def network_of(*first):
+    torch.manual_seed(0)
+    network = Branched(*first).eval()
+    network(torch.zeros(K, 2, 5, 6))
+    with torch.no_grad():
+        for parameter in (network.norm.weight, network.norm.bias):
+            parameter.add_(torch.randn_like(parameter))
+    return network
+
+
+@pytest.mark.parametrize("mode", ["single-voting", "voting"])
+@pytest.mark.parametrize("first", [(), (nn.Hardtanh(-1, 1),), (nn.Identity(),)])
+def test_the_first_convolution_computes_each_image_once(mode, first):
+    network = network_of(*first)
+    layout = lay_out(mode, "localnorm", K, 12)
+    images = np.random.default_rng(0).normal(size=(layout.images, 2, 5, 6)).astype(np.float32)
+    groups = layout.groups_of_sets(np.arange(layout.images), 0)
+    rows = []
+    network.first[-1].register_forward_hook(lambda module, given, result: rows.append(len(given[0])))
+
+    found = logits_of(network, layout, images, groups, "float32")
+
+    # What stands before it hides that its rows are copies; an Identity hands them on as they are.
+    hidden = isinstance(network.first[0], nn.Hardtanh)
+    assert rows == [layout.images * (K if hidden else 1)]
+    wanted = np.empty((layout.images, K, 5), np.float32)
+    for group in range(K):
+        alone = network_of(*first)
+        with torch.no_grad():
+            # One group, and the whole batch or each image alone.
+            alone.norm = LocalNorm2d(2, 1)
+            alone.norm.weight.copy_(network.norm.weight[group : group + 1])
+            alone.norm.bias.copy_(network.norm.bias[group : group + 1])
+            parts = torch.from_numpy(images).split(1 if mode == "single-voting" else layout.images)
+            wanted[:, group] = torch.cat([alone(part) for part in parts])
+    np.testing.assert_allclose(found, wanted.reshape(-1, 5), atol=1e-4)
+
+
+def test_nothing_stays_on_the_network():
+    network = network_of()
+    layout = lay_out("voting", "localnorm", K, 8)
+    with pytest.raises(RuntimeError):
+        logits_of(network, layout, np.zeros((2, 2, 4, 4), np.float32), np.arange(K), "float32")
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+    assert network.norm.groups_of_sets is None
