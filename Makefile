@@ -39,7 +39,7 @@ demo: install
 	@echo "Open $(CURDIR)/results/report.html in a browser."
 
 test: install
-	$(TEST_ENV) $(BIN)/pytest -n 2 -m "not realdata and not replication"
+	$(TEST_ENV) $(BIN)/pytest -n 2 --dist loadgroup -m "not realdata and not replication"
 
 test-realdata: install
 	$(BIN)/pytest -m realdata

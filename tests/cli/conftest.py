@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lnbench_cli.main import main
 
 LNBENCH = Path(sys.executable).parent / "lnbench"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -43,6 +45,29 @@ def lnbench(environment: dict[str, str]) -> Run:
             timeout=240,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def lnbench_here(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run the command within this process, which has imported what a process of its own takes seconds to."""
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setattr(sys, "argv", ["lnbench", *arguments])
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), said.out, said.err)
 
     return run
 

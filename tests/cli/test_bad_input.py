@@ -125,9 +125,11 @@ def test_a_malformed_benchmarks_file_is_named_with_its_line(text, line, tmp_path
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("damage", ["truncate", "garbage", "remove", "swap"])
-def test_a_damaged_checkpoint_is_named(damage, workers, trained, tmp_path, lnbench):
+@pytest.mark.parametrize(
+    ("damage", "workers"),
+    [("truncate", "1"), ("garbage", "1"), ("remove", "1"), ("swap", "1"), ("swap", "2")],
+)
+def test_a_damaged_checkpoint_is_named(damage, workers, trained, tmp_path, lnbench, lnbench_here):
     shutil.copytree(trained / "results", tmp_path / "results")
     first, second = Store(tmp_path / "results").models()[:2]
     weights = first.weights
@@ -139,7 +141,8 @@ def test_a_damaged_checkpoint_is_named(damage, workers, trained, tmp_path, lnben
         weights.unlink()
     else:
         shutil.copy(second.weights, weights)
-    done = lnbench(EVAL, "--sigma", "0,1", "--workers", workers, cwd=tmp_path)
+    command = lnbench_here if workers == "1" else lnbench
+    done = command(EVAL, "--sigma", "0,1", "--workers", workers, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert str(weights.relative_to(tmp_path)) in done.stderr
     assert "lnbench train" in done.stderr

@@ -140,8 +140,8 @@ CASES = {
 
 
 @pytest.mark.parametrize(("arguments", "parts"), CASES.values(), ids=CASES)
-def test_a_mistake_is_a_sentence_and_stores_nothing(lnbench, folder, tmp_path, arguments, parts):
-    done = lnbench(*arguments, "--results", str(tmp_path / "r"), cwd=folder)
+def test_a_mistake_is_a_sentence_and_stores_nothing(lnbench_here, folder, tmp_path, arguments, parts):
+    done = lnbench_here(*arguments, "--results", str(tmp_path / "r"), cwd=folder)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     for part in parts:

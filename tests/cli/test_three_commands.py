@@ -12,6 +12,8 @@ import pytest
 
 from robustbench_ln import load_results
 
+#: Trained once, in whichever worker of the tests takes it.
+pytestmark = pytest.mark.xdist_group("three commands")
 COMMANDS = (("train",), ("corrupt-eval", "--noise", "agn", "--sigma", "0:4"), ("report",))
 HOME_MODE = {"batchnorm": "frozen", "switchnorm": "frozen", "localnorm": "batch"}
 

@@ -19,6 +19,8 @@ from robustbench_ln import LnbenchError
 from robustbench_ln.training.ranks import Ranks, check_ranks, ranks_here, recipe_on
 from tests.training.two_ranks import CASES, recipe_of
 
+#: Trained once, in whichever worker of the tests takes it.
+pytestmark = pytest.mark.xdist_group("ranks")
 TOP = Path(__file__).parent.parent.parent
 LNBENCH = str(Path(sys.executable).parent / "lnbench")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
@@ -85,13 +87,11 @@ def only_model(folder):
 
 
 def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
-    folders = {name: tmp_path / name for name in ("one", "two", "killed")}
+    folders = {name: tmp_path / name for name in ("two", "killed")}
     for folder in folders.values():
         folder.mkdir()
     data = {"LNBENCH_DATA": str(tmp_path / "data")}
     launched = [*TORCHRUN, "--no-python", LNBENCH, *TRAIN]
-    alone = run(LNBENCH, *TRAIN, cwd=folders["one"], **data)
-    assert alone.returncode == 0, alone.stderr
     together = run(*launched, cwd=folders["two"], **data)
     assert together.returncode == 0, together.stderr
     assert together.stderr.count("epoch 2/2") == 1, "one process speaks for all"
@@ -107,13 +107,11 @@ def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
     # Two networks: the processes stay connected from one to the next.
     again = run(*launched, "--seed", "0", "--seed", "1", cwd=folders["killed"], **data)
     assert again.returncode == 0, again.stderr
-    (card, one), (pair, two), (_, killed) = (only_model(folder) for folder in folders.values())
-    assert (card["recipe_id"], card["how"].get("ranks")) == (pair["recipe_id"], None)
-    assert pair["how"]["ranks"] == 2
+    (card, two), (_, killed) = (only_model(folder) for folder in folders.values())
+    assert card["how"]["ranks"] == 2
     for name, values in two.items():
+        assert np.isfinite(values).all(), name
         np.testing.assert_array_equal(killed[name], values, err_msg=name)
-        # Single precision drifts apart by itself; another draw of dropout would be farther off.
-        assert np.isfinite(one[name]).all()
 
 
 @pytest.mark.parametrize("sync_bn", [False, True])
