@@ -35,6 +35,7 @@ def tell(
     least: float | None = None,
     most: float | None = None,
     also: bool = True,
+    why: str = "",
     **more: Any,
 ) -> None:
     """Print a row as one JSON line.
@@ -44,15 +45,17 @@ def tell(
         measure: what the value is.
         value: the worst of several, where there are several; None where it could not be measured.
         least: what it should reach.
-        most: what it should not exceed.
+        most: what it should not exceed; a row with neither has no target.
         also: whether what else the row asks for is met.
+        why: printed where the target is not met.
         more: other figures, and a `note`.
     """
     met = value is not None and also and (least is None or value >= least) and (most is None or value <= most)
-    target = f"at least {least:g}" if least is not None else f"at most {most:g}"
+    target = f"at least {least:g}" if least is not None else "none" if most is None else f"at most {most:g}"
     shown = None if value is None else round(value, 3)
     line = {"row": row, "measure": measure, "target": target, "value": shown, "met": met}
-    sys.stdout.write(json.dumps(line | more) + "\n")
+    reason = {} if met or not why else {"why": why}
+    sys.stdout.write(json.dumps(line | more | reason) + "\n")
 
 
 def rounded(figures: Mapping[str, float]) -> dict[str, float]:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from on_paper import on_paper
+
 from robustbench_ln.provenance import environment
 
 TOP = Path(__file__).resolve().parent.parent
@@ -31,6 +33,7 @@ SCRIPTS: dict[str, list[list[str]]] = {
     "h": [["report_cost.py"], ["load_packed.py"]],
     "i": [["sweep_memory.py"]],
     "j": [["planning.py"]],
+    "k": [["scaling.py"]],
 }
 
 
@@ -80,23 +83,33 @@ def page() -> str:
     ]
     for line in lines:
         text += [f"## {line['row']}: {line['measure']}", ""]
-        if line.get("note"):
-            text += [line["note"], ""]
+        text += [f"{line[key]}\n" for key in ("note", "why") if line.get(key)]
         text += [
             "```json",
             json.dumps(
-                {key: value for key, value in line.items() if key not in ("row", "measure", "machine")}
+                {
+                    key: value
+                    for key, value in line.items()
+                    if key not in ("row", "measure", "machine", "note", "why")
+                }
             ),
             "```",
             "",
         ]
-    why = TOP / "bench" / "why.md"
-    return "\n".join(text) + (f"\n{why.read_text(encoding='utf-8')}" if why.exists() else "")
+    by_letter = {line["row"]: line for line in lines if line["row"] != "h" or "bytes_per_cell" in line}
+    if {*"bfhj"} <= by_letter.keys():
+        text += on_paper(by_letter)
+    return "\n".join(text)
 
 
 def shown(value: float | None) -> str:
     """Return a figure as the table shows it."""
     return "" if value is None else f"{value:g}"
+
+
+def verdict(line: dict[str, Any]) -> str:
+    """Return whether a row is as it should be."""
+    return "" if line["target"] == "none" else "met" if line["met"] else "not met"
 
 
 def table(lines: list[dict[str, Any]]) -> str:
@@ -106,7 +119,7 @@ def table(lines: list[dict[str, Any]]) -> str:
         head
         + [
             f"| {line['row']} | {line['measure']} | {line['target']} | {shown(line['value'])} | "
-            f"{'met' if line['met'] else 'not met'} |"
+            f"{verdict(line)} |"
             for line in lines
         ]
     )
