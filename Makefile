@@ -59,6 +59,7 @@ bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/imagecorruptions \
 		imagecorruptions 'setuptools<81' opencv-python-headless scikit-image lazy-loader imageio tifffile
 	IMAGECORRUPTIONS=$(VENV)/imagecorruptions $(BIN)/python bench/write.py $(ROWS)
+	$(BIN)/python docs/generate.py
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -58,7 +58,7 @@ class Runs:
             results = self._folder / f"results-{number}"
             shutil.rmtree(results, ignore_errors=True)
             shutil.copytree(self._folder / "trained", results)
-            command = ["corrupt-eval", "--sigma", "0:4:0.4", "--results", results.name, *own]
+            command = ["corrupt-eval", "--sigma", "0:4:1", "--results", results.name, *own]
             running.append(self.start(command))
         for process in running:
             _, said = process.communicate()

@@ -1,4 +1,4 @@
-"""Write what the documents say of the code and of the committed replication; `make docs` runs it.
+"""Write what the documents say of the code, of the committed replication and benchmarks; `make docs` runs it.
 
 Each block between `<!-- generated: NAME -->` and `<!-- end -->` is replaced, so no number and no table in
 the documents is typed by hand. With `--check` nothing is written, and the exit code tells whether anything
@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import performance
 from replication import Replication, markdown_table
 
 from robustbench_ln.benchmarks.printed import paper_values
@@ -23,9 +25,11 @@ from robustbench_ln.norms.registry import NORMS
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     "README.md",
+    "docs/how-to/scale.md",
     "docs/reference/noises.md",
     "docs/reference/modes.md",
     "docs/reference/networks.md",
+    "docs/reference/performance.md",
     "docs/explanation/replication.md",
 )
 
@@ -111,10 +115,26 @@ def _replication() -> Replication:
     return Replication(ROOT)
 
 
+@cache
+def _measured() -> list[dict[str, Any]]:
+    return performance.measured(ROOT / "bench" / "measured.jsonl")
+
+
+def _performance() -> str:
+    table = markdown_table(["", "measure", "target", "measured", ""], performance.rows(_measured()))
+    return f"{table}\n\n{performance.machines(_measured())}"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "noises": noises,
     "modes": modes,
     "parameters": parameters,
+    "performance": _performance,
+    "scaling": lambda: markdown_table(
+        ["on two cores", "takes", "times as fast as one process"], performance.scaling(_measured())
+    ),
+    "paper": lambda: markdown_table(["what", "would take"], performance.on_paper(_measured())),
+    "measurements": lambda: "\n".join(performance.sections(_measured())),
     "mnist": lambda: _replication().mnist(),
     "answer": lambda: _replication().answer(),
     "items": lambda: _replication().items(),
