@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 #: Exit code of a command that did only a part of what was asked.
 SOME_FAILED = 3
@@ -47,6 +42,16 @@ def print_error(message: str, hint: str, *, as_json: bool) -> None:
 
 def progress_bar(*, quiet: bool) -> Progress:
     """Return a bar on stderr that shows nothing unless a person looks at a terminal."""
+    # Takes a fifth of the time of `lnbench --help`, which draws none.
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

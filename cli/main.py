@@ -11,7 +11,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
 
 from .commands import Commands, add_commands
@@ -55,6 +54,8 @@ class Stopped(BaseException):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from robustbench_ln import __version__
+
         typer.echo(f"lnbench {__version__}")
         raise typer.Exit
 

@@ -7,10 +7,10 @@ it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from robustbench_ln.errors import LnbenchError
     from robustbench_ln.noise import add_noise
     from robustbench_ln.norms.batchnorm import BatchNorm2d
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from robustbench_ln.store.frame import load_results
     from robustbench_ln.sweep.in_memory import evaluate
 
-__version__ = version("robustbench_ln")
 __all__ = [
     "BatchNorm2d",
     "GhostBatchNorm2d",
@@ -47,6 +46,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
