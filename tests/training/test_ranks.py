@@ -114,6 +114,15 @@ def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
         np.testing.assert_array_equal(killed[name], values, err_msg=name)
 
 
+def test_what_the_first_process_cannot_do_ends_all_with_one_sentence(tmp_path):
+    launched = [*TORCHRUN, "--no-python", LNBENCH, *TRAIN, "--results", "/proc/lnbench"]
+    done = run(*launched, cwd=tmp_path, LNBENCH_DATA=str(tmp_path / "data"))
+    assert done.returncode != 0
+    assert done.stderr.count("Cannot write to '/proc/lnbench'") == 1
+    # torchrun's own account of what failed has a traceback, lnbench has none.
+    assert "robustbench_ln/" not in done.stderr
+
+
 @pytest.mark.parametrize("sync_bn", [False, True])
 @pytest.mark.parametrize("norm", ["batchnorm", "switchnorm", "localnorm", "ghostbatchnorm"])
 def test_a_recipe_says_whose_statistics_batchnorm_has(norm, sync_bn):
