@@ -17,8 +17,8 @@ from robustbench_ln.noise.draws import FloatArray
 IntArray = npt.NDArray[np.int64]
 Order = Literal["shuffled", "class-sorted"]
 Preprocessing = Mapping[str, tuple[float, ...]]
-#: Bytes of noisy images at hand at once.
-_CHUNK_BYTES = 16 * 2**20
+#: Bytes of noisy images at hand at once: so few stay in the cache from one operation to the next.
+_CHUNK_BYTES = 2 * 2**20
 
 
 def evaluation_order(labels: IntArray, indices: IntArray, order: Order, seed: int) -> IntArray:

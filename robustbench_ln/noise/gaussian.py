@@ -9,7 +9,10 @@ from robustbench_ln.noise.family import NoiseFamily
 
 
 def _proportional(images: FloatArray, sigma: float, normal: FloatArray) -> FloatArray:
-    return images * (1 + np.float32(sigma) * normal)
+    noisy = np.float32(sigma) * normal
+    noisy += 1
+    noisy *= images
+    return noisy
 
 
 def _additive(images: FloatArray, sigma: float, normal: FloatArray) -> FloatArray:

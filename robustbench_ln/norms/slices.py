@@ -45,23 +45,25 @@ class NormalizeSlices(torch.autograd.Function):
         gradient = gradients[0].contiguous(
             memory_format=torch.channels_last if last else torch.contiguous_format
         )
-        of_x, of_weight, of_bias = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        inputs = (
+        of_x = torch.empty_like(x)
+        of_weight, of_bias = [], []
+        parts = (
             _slices(gradient, sets),
             _slices(x, sets),
             weight.unbind(),
             mean.unbind(),
             deviation.unbind(),
+            _slices(of_x, sets),
         )
-        outputs = (_slices(of_x, sets), of_weight.unbind(), of_bias.unbind())
-        for above, own, scale, centre, inverse, *targets in zip(*inputs, *outputs, strict=True):
-            found = aten.native_batch_norm_backward(
+        for above, own, scale, centre, inverse, target in zip(*parts, strict=True):
+            of_own, of_scale, of_shift = aten.native_batch_norm_backward(
                 above, own, scale, None, None, centre, inverse, True, ctx.eps, [True, True, True]
             )
             # At once, while the slice is in the cache: torch.cat of all slices would read them from memory.
-            for target, values in zip(targets, found, strict=True):
-                target.copy_(values)
-        return of_x, of_weight, of_bias, None
+            target.copy_(of_own)
+            of_weight.append(of_scale)
+            of_bias.append(of_shift)
+        return of_x, torch.stack(of_weight), torch.stack(of_bias), None
 
 
 def _slices(x: Tensor, sets: int) -> tuple[Tensor, ...]:
