@@ -188,6 +188,13 @@ def test_dropping_keeps_the_other_values_to_the_bit(name):
     assert 0 < (~kept).mean() < 1
 
 
+@pytest.mark.parametrize("name", ["mbn", "mbn-pixel"])
+def test_what_is_dropped_is_0_not_minus_0_in_the_standardised_space_too(name):
+    x = np.array([-1, 2, -3], np.float32).reshape(1, 1, 1, 3)
+    noisy = NOISES[name].apply(x, 0.5, np.array([0.1, 0.2, 0.9], np.float32).reshape(1, 1, 1, 3))
+    assert noisy.tobytes() == np.array([0, 0, -3], np.float32).tobytes()
+
+
 RATES = [1e-9, 1e-4, 0.025, 0.5, 1, 2.5, 10, 100, 255 * 0.025, 255, 255 * 5, 255 * 20, 1e5, 1e6]
 
 
