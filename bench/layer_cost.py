@@ -61,6 +61,9 @@ def main(names: list[str]) -> None:
         least=0.97,
         ratios=rounded(ratios),
         seconds=rounded(times),
+        why="Each group is a call of BatchNorm's kernels, forward and backward, and PyTorch's backward "
+        "kernel returns a map that is then copied into its place (`NormalizeSlices`, `copy_`); "
+        "`milliseconds_more_than_batchnorm` are of one step under a profiler, and hold the machine's unrest.",
         threads=torch.get_num_threads(),
         milliseconds_more_than_batchnorm={place: profiles[place] for place in ratios if ratios[place] < 0.97},
         note="" if native else "This CPU does not multiply in bf16, so bf16 is not compared.",

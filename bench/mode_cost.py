@@ -57,4 +57,4 @@ def main(row: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1024)
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 512)

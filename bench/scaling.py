@@ -68,7 +68,7 @@ class Runs:
     def epoch(self, results: str, launcher: tuple[str, ...] = ()) -> float:
         """Return the median seconds of an epoch of training, without the first."""
         shutil.rmtree(self._folder / results, ignore_errors=True)
-        command = ["train", "--norm", "localnorm", "--epochs", str(EPOCHS), "--results", results]
+        command = ["train", "--norm", "localnorm:groups=10", "--epochs", str(EPOCHS), "--results", results]
         said = self.run(command, launcher)
         return statistics.median([float(found) for found in re.findall(r"([0-9.]+) s\n", said)][1:])
 
