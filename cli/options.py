@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from robustbench_ln.data.decoded import default_data_dir
+from robustbench_ln.data.data_dir import default_data_dir
 from robustbench_ln.data.names import DATA_NAMES
 from robustbench_ln.devices import check_device, check_dtype
 

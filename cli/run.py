@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustbench_ln import provenance
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.asked import Asked, parse_experiments, parse_readings, parse_sources
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.run import Resources, look_through, run_todo

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustbench_ln import provenance
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.data.names import takes_image_size
 from robustbench_ln.data.open import open_data
 from robustbench_ln.devices import check_dtype, choose_dtype

@@ -18,7 +18,7 @@ settings.load_profile("lnbench")
 @pytest.fixture(scope="session")
 def mnist():
     """MNIST from the folder that LNBENCH_DATA names; nothing is downloaded."""
-    from robustbench_ln.data.decoded import default_data_dir
+    from robustbench_ln.data.data_dir import default_data_dir
     from robustbench_ln.data.open import open_data
 
     # A download that failed leaves the folder behind, but no file.

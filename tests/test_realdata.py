@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from robustbench_ln import evaluate, load_results
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.store import Store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,26 +24,10 @@ from robustbench_ln.noise import find_noise, parse_sigmas, sigma_value
 from robustbench_ln.norms.registry import check_groups, find_norm, parse_norm, resolve_options
 from robustbench_ln.yaml_file import Location, YamlFile
 
-_NAME = "benchmarks.yaml"
 _SECTIONS = ("grids", "benchmarks", "experiments")
 #: Stands for every experiment where names are asked for.
 ALL = "all"
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-def find_config(given: Path | None) -> Path:
-    """Return the file in force: the given one, else one in the working folder, else the package's own.
-
-    Raises:
-        LnbenchError: the given file does not exist.
-    """
-    if given is not None:
-        if not given.is_file():
-            what = "is no file" if given.exists() else "does not exist"
-            raise LnbenchError(f"Configuration file '{given}' {what}.", "Name a file with --config FILE.")
-        return given
-    here = Path(_NAME)
-    return here if here.is_file() else Path(str(resources.files("robustbench_ln") / _NAME))
 
 
 def load_declared(path: Path) -> Declared:

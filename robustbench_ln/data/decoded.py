@@ -5,17 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from robustbench_ln.data.data_dir import default_data_dir
 from robustbench_ln.data.dataset import DataInfo, DataSet
 
 _FOLDER = "decoded"
-
-
-def default_data_dir() -> Path:
-    """Return the per-user cache: `LNBENCH_DATA`, else `lnbench` under the user's cache folder."""
-    given = os.environ.get("LNBENCH_DATA")
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lnbench"
 
 
 def decoded_root(data_dir: Path) -> Path:

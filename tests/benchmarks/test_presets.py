@@ -5,7 +5,8 @@ import textwrap
 import pytest
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.needs import needs_of
 from robustbench_ln.norms.registry import resolve_options
 

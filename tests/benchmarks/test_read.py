@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.models.registry import NETWORKS, build_network
 from robustbench_ln.norms.registry import NORMS, resolve_options
 

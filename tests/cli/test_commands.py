@@ -29,13 +29,13 @@ def test_help_and_a_mistyped_name_import_no_library_of_a_command():
     assert "Did you mean 'list'?" in done.stderr
 
 
-def test_a_list_of_what_could_be_run_imports_neither_torch_nor_pandas(tmp_path):
+def test_a_list_of_what_could_be_run_imports_no_library_of_numbers(tmp_path):
     code = (
         "import sys\n"
         "from lnbench_cli.main import app\n"
         f"try: app(['list', '--results', {str(tmp_path / 'none')!r}])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'pandas', 'scipy', 'PIL'} & set(sys.modules)))\n"
+        "print(sorted({'torch', 'numpy', 'pandas', 'scipy', 'PIL'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

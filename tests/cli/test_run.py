@@ -59,9 +59,10 @@ def test_a_size_of_a_benchmark_is_not_asked_of_data_without_one(folder, lnbench)
 def test_titles_are_only_text(folder, lnbench):
     hostile = FILE.replace("A figure", "'of [a], [red] and [/nope]'").replace("Fig 0", "'Fig [b]'")
     (folder / "benchmarks.yaml").write_text(hostile)
-    listed = lnbench("list", cwd=folder).stdout
-    assert "Fig [b]" in listed
-    assert "of [a], [red] and [/nope]" in listed
+    for given in ([], ["--preset", "paper"]):
+        listed = lnbench("list", *given, cwd=folder).stdout
+        assert "Fig [b]" in listed
+        assert "of [a], [red] and [/nope]" in listed
 
 
 def test_a_cell_that_cannot_be_read_is_told_by_the_list(folder, lnbench):

@@ -13,7 +13,7 @@ from torchvision.datasets import cifar, mnist
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.data import torchvision_sets
-from robustbench_ln.data.decoded import default_data_dir
+from robustbench_ln.data.data_dir import default_data_dir
 from robustbench_ln.data.open import open_data
 
 COUNTS = {"train": 12, "t10k": 5}

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from robustbench_ln import LnbenchError, evaluate
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.data.open import open_data
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.models.weights import load_network

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.benchmarks.read import find_config, load_declared
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.data.open import open_data
 from robustbench_ln.models.weights import load_network, weights_hash
 from robustbench_ln.store.store import Store
