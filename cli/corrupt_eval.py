@@ -12,7 +12,7 @@ import typer
 from robustbench_ln import provenance
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.modes import MODES, check_mode
+from robustbench_ln.modes import MODES, canonical_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
@@ -39,8 +39,9 @@ def corrupt_eval(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}.",
-            show_default="all that fit",
+            help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}. "
+            "blend:alpha=0.9 or blend:prior=16 blends BatchNorm's statistics with the batch's.",
+            show_default="all that fit, without blends",
         ),
     ] = None,
     model: Annotated[
@@ -133,7 +134,7 @@ def corrupt_eval(
     settings = SweepSettings(
         noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(noise)),  # type: ignore[arg-type]
         sigmas=parse_sigmas(sigma),
-        modes=tuple(check_mode(name) for name in dict.fromkeys(mode)) if mode else None,
+        modes=tuple(dict.fromkeys(canonical_mode(text) for text in mode)) if mode else None,
         seed=seed,
         order=order,  # type: ignore[arg-type]
         order_seed=order_seed,

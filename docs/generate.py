@@ -43,10 +43,16 @@ def noises() -> str:
 def modes() -> str:
     """Which modes fit which norm; the first is its home mode."""
     rows = [
-        [f"`{one.name}`", ", ".join(f"`{mode}`" for mode in one.modes), _options(one.options), one.source]
+        [
+            f"`{one.name}`",
+            ", ".join(f"`{mode}`" for mode in one.modes),
+            ", ".join(f"`{mode}`" for mode in one.named_modes),
+            _options(one.options),
+            one.source,
+        ]
         for one in NORMS.values()
     ]
-    return markdown_table(["norm", "modes, its home mode first", "options", "source"], rows)
+    return markdown_table(["norm", "modes, its home mode first", "where named", "options", "source"], rows)
 
 
 def parameters() -> str:

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 CURVE = [
     "model", "benchmark", "network", "norm", "groups", "train_seed", "data", "checksum", "limit",
     "noise", "clip", "rescale", "space", "noise_seed",
-    "mode", "vote", "coupled", "batch_size", "set_size", "order", "order_seed", "dtype", "protocol",
+    "mode", "vote", "blend", "coupled", "batch_size", "set_size", "order", "order_seed", "dtype", "protocol",
 ]  # fmt: skip
 
 

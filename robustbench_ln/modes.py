@@ -12,6 +12,7 @@ over images.
 | single-voting | 1 | K an image | each of 0..K-1 | each image K times |
 | voting | N/K | K | each of 0..K-1 | N/K images, each K times |
 | frozen, eval | - | - | the layers' own behaviour | different images |
+| blend | N | 1 | 0 | N different images, whose statistics are blended with the source's |
 
 BatchNorm and SwitchNorm are the case K = 1. GhostBatchNorm's groups are sets alone: each passes through the
 same parameters, so `single` has nothing to draw. Modes act on the 2-d norms only: a BatchNorm1d after a
@@ -20,6 +21,7 @@ dense layer keeps its running statistics, since one image alone has no variance 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -32,7 +34,55 @@ from robustbench_ln.norms.registry import NORMS, find_norm
 
 Vote = Literal["majority", "mean"]
 IntArray = npt.NDArray[np.int64]
-MODES: tuple[str, ...] = tuple(dict.fromkeys(mode for info in NORMS.values() for mode in info.modes))
+MODES: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        [
+            *(mode for info in NORMS.values() for mode in info.modes),
+            *(mode for info in NORMS.values() for mode in info.named_modes),
+        ]
+    )
+)
+_BLEND_HELP = "Write blend:alpha=0.9, the weight of the source, or blend:prior=16, its number of images."
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How much the source's statistics weigh in mode `blend`; one of the two is given.
+
+    Attributes:
+        alpha: weight of the source's statistics, in [0, 1]: 1 is `frozen`, 0 the batch's own alone.
+        prior: N images that the source's statistics count for: their weight is N / (N + n) beside the n
+            images of a batch.
+
+    Source:
+        Schneider et al. 2020, arXiv 2006.16971, equation 1 (prior); You et al. 2021, arXiv 2110.04065
+        (alpha).
+    """
+
+    alpha: float | None = None
+    prior: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [value for value in (self.alpha, self.prior) if value is not None]
+        if len(given) != 1:
+            raise LnbenchError("Mode 'blend' takes one option, alpha or prior.", _BLEND_HELP)
+        limit = 1.0 if self.prior is None else math.inf
+        if not 0 <= given[0] <= limit or math.isinf(given[0]):
+            raise LnbenchError(f"Mode '{self.text}': the number must be from 0 to {limit:g}.", _BLEND_HELP)
+
+    @property
+    def text(self) -> str:
+        """The mode with its option, as on the command line."""
+        name, value = ("alpha", self.alpha) if self.prior is None else ("prior", self.prior)
+        return f"blend:{name}={value:g}"
+
+    def source_weight(self, images: int) -> float:
+        """Return what the source's statistics weigh beside those of a number of images."""
+        return self.prior / (self.prior + images) if self.prior is not None else self.alpha or 0.0
+
+    def identity(self) -> dict[str, float]:
+        """Return its option, for a cell's identity."""
+        return {"prior": self.prior} if self.prior is not None else {"alpha": self.alpha or 0.0}
 
 
 @dataclass(frozen=True)
@@ -47,6 +97,7 @@ class Layout:
         set_size: S, rows that share statistics; None where the layers use their own behaviour.
         coupled: whether other test images decide on an image's statistics or group. A coupled mode needs
             every batch full, so the last one is filled by wrapping round; fillers are not counted.
+        blend: how much the source's statistics weigh, in mode `blend` alone.
     """
 
     mode: str
@@ -55,6 +106,12 @@ class Layout:
     copies: int
     set_size: int | None
     coupled: bool
+    blend: Blend | None = None
+
+    @property
+    def source_weight(self) -> float | None:
+        """What the source's statistics weigh in those of a batch; None where they are not blended."""
+        return None if self.blend is None else self.blend.source_weight(self.images)
 
     def groups_of_sets(self, indices: IntArray, seed: int) -> IntArray | None:
         """Return the (G,) group of each set for a batch.
@@ -72,8 +129,42 @@ class Layout:
 
 
 def modes_for(norm: str) -> tuple[str, ...]:
-    """Return the modes that fit a norm, its home mode first."""
+    """Return the modes that fit a norm and are measured unless others are named, its home mode first."""
     return find_norm(norm).modes
+
+
+def fits_norm(mode: str, norm: str) -> bool:
+    """Return whether a mode, with its options or without, fits a norm."""
+    info = find_norm(norm)
+    return mode.partition(":")[0] in (*info.modes, *info.named_modes)
+
+
+def parse_mode(text: str) -> tuple[str, Blend | None]:
+    """Return a mode's name, and what `NAME:OPTION=NUMBER` says of a blend.
+
+    >>> parse_mode("blend:alpha=0.9")
+    ('blend', Blend(alpha=0.9, prior=None))
+
+    Raises:
+        UnknownNameError: no mode, or no option of the mode, has the name.
+        LnbenchError: an option that is missing, no number, or out of its range.
+    """
+    name, _, rest = text.partition(":")
+    check_mode(name)
+    if name != "blend":
+        if rest:
+            raise LnbenchError(f"Mode '{name}' takes no options, but '{text}' gives some.", _BLEND_HELP)
+        return name, None
+    option, _, number = rest.partition("=")
+    if option not in ("alpha", "prior"):
+        if not option:
+            raise LnbenchError("Mode 'blend' takes one option, alpha or prior.", _BLEND_HELP)
+        raise UnknownNameError("option of mode blend", option, ("alpha", "prior"))
+    try:
+        value = float(number)
+    except ValueError:
+        raise LnbenchError(f"Mode '{text}': '{number}' is not a number.", _BLEND_HELP) from None
+    return name, Blend(**{option: value})
 
 
 def check_mode(mode: str) -> str:
@@ -87,11 +178,21 @@ def check_mode(mode: str) -> str:
     return mode
 
 
+def canonical_mode(text: str) -> str:
+    """Return a mode with its options as it is written everywhere.
+
+    Raises:
+        LnbenchError: as `parse_mode`.
+    """
+    name, blend = parse_mode(text)
+    return blend.text if blend else name
+
+
 def lay_out(mode: str, norm: str, groups: int, batch_size: int) -> Layout:
     """Return how a mode arranges batches for a network.
 
     Args:
-        mode: one of `modes_for(norm)`.
+        mode: one that `fits_norm`, with its options.
         norm: the network's norm.
         groups: K, its number of groups.
         batch_size: N, rows of a full batch.
@@ -99,15 +200,17 @@ def lay_out(mode: str, norm: str, groups: int, batch_size: int) -> Layout:
     Raises:
         LnbenchError: the mode does not fit the norm, or N does not divide into K groups.
     """
-    check_mode(mode)
-    if mode not in modes_for(norm):
-        raise LnbenchError(
-            f"Mode '{mode}' does not fit norm '{norm}'.", f"It takes: {', '.join(modes_for(norm))}."
-        )
+    mode, blend = parse_mode(mode)
+    if not fits_norm(mode, norm):
+        fitting = (*modes_for(norm), *find_norm(norm).named_modes)
+        raise LnbenchError(f"Mode '{mode}' does not fit norm '{norm}'.", f"It takes: {', '.join(fitting)}.")
     if batch_size < 1:
         raise LnbenchError(f"A batch size of {batch_size} holds no image.", "Use a batch size of 1 or more.")
     if mode in ("frozen", "eval"):
         return Layout(mode, groups, images=batch_size, copies=1, set_size=None, coupled=False)
+    if blend is not None:
+        # One image alone is blended with the source, and with no other image.
+        return Layout(mode, 1, batch_size, copies=1, set_size=batch_size, coupled=batch_size > 1, blend=blend)
     if mode == "single":
         # Where groups share their parameters there is one to draw.
         drawn = 1 if find_norm(norm).shared else groups

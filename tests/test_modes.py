@@ -15,7 +15,15 @@ from torch import nn
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.models.registry import build_network
-from robustbench_ln.modes import MODES, check_mode, count_votes, lay_out, modes_for
+from robustbench_ln.modes import (
+    MODES,
+    canonical_mode,
+    check_mode,
+    count_votes,
+    fits_norm,
+    lay_out,
+    modes_for,
+)
 from robustbench_ln.noise.draws import draw_groups
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.norms.sets import laid_out
@@ -112,13 +120,13 @@ def test_an_image_s_group_does_not_depend_on_its_batch():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*(mode for mode in MODES if mode != "blend"), "blend:alpha=0.5"])
 def test_a_mode_that_does_not_fit_is_an_error_that_names_those_that_do(norm, mode):
     groups = 2 if NORMS[norm].has_groups else 1
-    if mode in modes_for(norm):
-        assert lay_out(mode, norm, groups, 4).mode == mode
+    if fits_norm(mode, norm):
+        assert lay_out(mode, norm, groups, 4).mode == mode.partition(":")[0]
         return
-    with pytest.raises(LnbenchError, match=f"'{mode}'.*'{norm}'") as caught:
+    with pytest.raises(LnbenchError, match=f"'{mode.partition(':')[0]}'.*'{norm}'") as caught:
         lay_out(mode, norm, groups, 4)
     assert all(fitting in str(caught.value) for fitting in modes_for(norm))
 
@@ -286,3 +294,51 @@ def test_planning_modes_imports_no_torch():
     code = "import sys; from robustbench_ln.modes import lay_out; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "batch_size", "weight"),
+    [
+        ("blend:alpha=0.9", 8, 0.9),
+        ("blend:alpha=0", 8, 0.0),
+        ("blend:alpha=1", 1, 1.0),
+        ("blend:prior=16", 48, 0.25),
+        ("blend:prior=16", 1, 16 / 17),
+        ("blend:prior=0", 4, 0.0),
+    ],
+)
+def test_a_blend_weighs_the_source_by_alpha_or_by_its_images(mode, batch_size, weight):
+    layout = lay_out(mode, "batchnorm", 1, batch_size)
+    assert layout.source_weight == pytest.approx(weight)
+    assert (layout.mode, layout.images, layout.set_size) == ("blend", batch_size, batch_size)
+    assert layout.coupled == (batch_size > 1), "one image is blended with the source alone"
+    assert lay_out("batch", "batchnorm", 1, batch_size).source_weight is None
+
+
+def test_a_blend_is_measured_only_where_it_is_named():
+    assert "blend" in MODES
+    assert not any("blend" in modes_for(norm) for norm in NORMS)
+    assert [norm for norm in NORMS if fits_norm("blend:alpha=0.5", norm)] == ["batchnorm"]
+    assert canonical_mode("blend:alpha=0.90") == "blend:alpha=0.9"
+    assert canonical_mode("batch") == "batch"
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem"),
+    [
+        ("blend", "takes one option"),
+        ("blend:alpha", "is not a number"),
+        ("blend:alpha=", "is not a number"),
+        ("blend:beta=1", "[Nn]o option of mode blend|option of mode blend"),
+        ("blend:alpha=1.1", "from 0 to 1"),
+        ("blend:alpha=-0.1", "from 0 to 1"),
+        ("blend:alpha=nan", "from 0 to 1"),
+        ("blend:prior=-1", "from 0 to"),
+        ("blend:prior=inf", "from 0 to"),
+        ("batch:alpha=1", "takes no options"),
+        ("blemd:alpha=1", "mode"),
+    ],
+)
+def test_a_wrong_blend_is_told(mode, problem):
+    with pytest.raises(LnbenchError, match=problem):
+        lay_out(mode, "batchnorm", 1, 8)

@@ -54,7 +54,7 @@ def logits_of(
     with (
         torch.inference_mode(),
         computing_in(dtype, device),
-        laid_out(network, sets, sets_are_slices=slices),
+        laid_out(network, sets, sets_are_slices=slices, source_weight=layout.source_weight),
         _computed_once(network, rows, ones, repeated),
     ):
         found = network(rows).float().cpu()

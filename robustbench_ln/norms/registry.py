@@ -28,6 +28,7 @@ class NormInfo:
         source: where it is defined.
         options: the builder's options with their defaults; None where one must be given.
         shared: whether all groups pass through one gamma and beta.
+        named_modes: further modes that fit it, which are measured only where they are named.
     """
 
     name: str
@@ -36,6 +37,7 @@ class NormInfo:
     source: str
     options: Mapping[str, int | float | None]
     shared: bool = False
+    named_modes: tuple[str, ...] = ()
 
     @property
     def has_groups(self) -> bool:
@@ -60,6 +62,7 @@ NORMS: dict[str, NormInfo] = {
             ("frozen", "single", "batch"),
             "Ioffe & Szegedy 2015",
             _RUNNING,
+            named_modes=("blend",),
         ),
         NormInfo(
             "switchnorm",

@@ -33,15 +33,22 @@ class SetNorm:
         groups_of_sets: (G,) int64, the group of parameters that each of the G sets passes through;
             None leaves the layer at its own behaviour. Set by `laid_out`.
         sets_are_slices: whether row r is in set r // S in place of r mod G. Set by `laid_out`.
+        source_weight: in [0, 1], what the running statistics weigh in those of the one set of a batch; None
+            leaves them out. Set by `laid_out`; layers without running statistics do not read it.
     """
 
     groups_of_sets: Tensor | None = None
     sets_are_slices: bool = False
+    source_weight: float | None = None
 
 
 @contextmanager
 def laid_out(
-    model: nn.Module, groups_of_sets: Tensor | None, *, sets_are_slices: bool = False
+    model: nn.Module,
+    groups_of_sets: Tensor | None,
+    *,
+    sets_are_slices: bool = False,
+    source_weight: float | None = None,
 ) -> Iterator[None]:
     """Let every set norm of a model take its statistics over the given sets, within the context.
 
@@ -50,16 +57,18 @@ def laid_out(
         groups_of_sets: (G,) int64, the group of each set; None for the layers' own behaviour.
         sets_are_slices: whether rows come ordered by set, as `by_set` orders them; else row r is in set
             r mod G.
+        source_weight: in [0, 1], what running statistics weigh beside those of the set; None for none.
     """
     layers = [module for module in model.modules() if isinstance(module, SetNorm)]
-    before = [(layer.groups_of_sets, layer.sets_are_slices) for layer in layers]
+    before = [(layer.groups_of_sets, layer.sets_are_slices, layer.source_weight) for layer in layers]
     for layer in layers:
         layer.groups_of_sets, layer.sets_are_slices = groups_of_sets, sets_are_slices
+        layer.source_weight = source_weight
     try:
         yield
     finally:
         for layer, own in zip(layers, before, strict=True):
-            layer.groups_of_sets, layer.sets_are_slices = own
+            layer.groups_of_sets, layer.sets_are_slices, layer.source_weight = own
 
 
 def by_set(rows: int, sets: int) -> Tensor:
@@ -117,6 +126,42 @@ def normalize_sets(
     view = x.reshape(size, sets * channels, height, width)
     out = F.batch_norm(view, None, None, weight.reshape(-1), bias.reshape(-1), training=True, eps=eps)
     return out.reshape(x.shape)
+
+
+def normalize_blended(
+    x: Tensor,
+    running: tuple[Tensor, Tensor],
+    source_weight: float,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+) -> Tensor:
+    """Normalize all rows by running statistics w and those of the rows themselves 1 - w.
+
+    Mean and variance are each w (running) + (1 - w) (of the rows). The variance of the rows is the unbiased
+    one, as the running variance is.
+
+    Args:
+        x: (N, C, H, W).
+        running: (C,) mean and (C,) variance of the source.
+        source_weight: w in [0, 1].
+        weight: (C,) scale.
+        bias: (C,) shift.
+        eps: added to the variance inside the root.
+
+    Source:
+        Schneider et al. 2020, arXiv 2006.16971, equation 1.
+    """
+    precise = x if x.dtype == torch.float64 else x.float()
+    variance, mean = torch.var_mean(precise, (0, 2, 3), correction=0)
+    values = x.numel() // x.shape[1]
+    # A single value a channel has no variance of its own.
+    unbiased = variance * (values / max(values - 1, 1))
+    blended_mean, blended_variance = (
+        torch.lerp(own, source.to(own.dtype), source_weight)
+        for own, source in zip((mean, unbiased), running, strict=True)
+    )
+    return F.batch_norm(x, blended_mean, blended_variance, weight, bias, training=False, eps=eps)
 
 
 def _normalize_rows(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:

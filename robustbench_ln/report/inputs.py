@@ -33,7 +33,7 @@ from robustbench_ln.store.stored import StoredModel
 _DATA = ["data", "limit", "checksum"]
 _NOISE = ["noise", "clip", "rescale", "space"]
 #: Columns that name one curve within a data set, apart from its noise.
-_CURVE = ["model", "mode", "vote", "batch_size", "order", "order_seed", "noise_seed", "dtype"]
+_CURVE = ["model", "mode", "vote", "blend", "batch_size", "order", "order_seed", "noise_seed", "dtype"]
 _ORDER = [
     "data", "norm_rank", "groups", "benchmark", "train_seed", "model",
     "noise_rank", "clip", "rescale", "space", "mode_rank", "batch_size", "order_seed", "noise_seed", "sigma",
@@ -251,7 +251,8 @@ def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.
 
 
 def _mode_label(row: dict[str, Any]) -> str:
-    return f"{row['mode']} (coupled)" if row["coupled"] else str(row["mode"])
+    mode = f"{row['mode']} {row['blend']}" if row["blend"] else str(row["mode"])
+    return f"{mode} (coupled)" if row["coupled"] else mode
 
 
 def _family(model: dict[str, Any]) -> str:

@@ -19,6 +19,11 @@ def _coupling(key: str) -> tuple[str, Callable[[Any], Any]]:
     return "coupling", lambda coupling: (coupling or {}).get(key)
 
 
+def _blend(mode: Any) -> str | None:
+    options = [f"{name}={mode[name]:g}" for name in ("alpha", "prior") if name in mode]
+    return options[0] if options else None
+
+
 #: By column: the part of the identity, and how the column's value is read from that part.
 COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "model": _at("model", "id"),
@@ -38,6 +43,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "noise_seed": _at("seed"),
     "mode": _at("mode", "name"),
     "vote": _at("mode", "vote"),
+    "blend": ("mode", _blend),
     "coupled": ("coupling", lambda coupling: coupling is not None),
     "batch_size": _coupling("batch_size"),
     "set_size": _coupling("set_size"),

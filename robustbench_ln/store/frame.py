@@ -27,9 +27,9 @@ def load_results(path: str | Path) -> pd.DataFrame:
     Returns:
         One row a cell, sorted by model, noise, mode and sigma. Columns: `cell`; the identity (`model`,
         `benchmark`, `network`, `norm`, `groups`, `train_seed`, `data`, `checksum`, `limit`, `noise`, `clip`,
-        `rescale`, `space`, `sigma`, `noise_seed`, `mode`, `vote`, `coupled`, `batch_size`, `set_size`,
-        `order`, `order_seed`, `dtype`, `protocol`); the counts (`images`, `correct`, `classes`); and the
-        metrics of `robustbench_ln.metrics.add_metrics`. Empty where there is no cell.
+        `rescale`, `space`, `sigma`, `noise_seed`, `mode`, `vote`, `blend`, `coupled`, `batch_size`,
+        `set_size`, `order`, `order_seed`, `dtype`, `protocol`); the counts (`images`, `correct`, `classes`);
+        and the metrics of `robustbench_ln.metrics.add_metrics`. Empty where there is no cell.
 
     Raises:
         LnbenchError: a file that is not packed results, is damaged, or that a newer lnbench wrote.

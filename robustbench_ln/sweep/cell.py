@@ -115,4 +115,5 @@ class Cell:
         layout = self.layout
         sets = f" of {layout.images * layout.copies}" if layout.coupled else ""
         network = self.model.id.partition(".")[0]
-        return f"{network} {layout.mode}{sets}, {self.noise.noise.text} {self.noise.sigma}"
+        mode = layout.blend.text if layout.blend else layout.mode
+        return f"{network} {mode}{sets}, {self.noise.noise.text} {self.noise.sigma}"

@@ -131,6 +131,7 @@ def evaluate(
                         "noise_seed": seed,
                         "mode": layout.mode,
                         "vote": vote if layout.copies > 1 else None,
+                        "blend": layout.blend.text.partition(":")[2] if layout.blend else None,
                         "coupled": layout.coupled,
                         "batch_size": batch_size if layout.coupled else None,
                         "set_size": layout.set_size if layout.coupled else None,

@@ -15,7 +15,7 @@ from robustbench_ln.devices import DTYPES
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.evaluation.images import Order
 from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json
-from robustbench_ln.modes import Layout, Vote, lay_out, modes_for
+from robustbench_ln.modes import MODES, Layout, Vote, fits_norm, lay_out, modes_for, parse_mode
 from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
@@ -149,7 +149,7 @@ def _curves(model: StoredModel, data: DataSet, settings: SweepSettings) -> list[
     norm_groups = recipe["norm_options"]["groups"] if find_norm(recipe["norm"]).has_groups else 1
     trained_batch = recipe["train"]["batch_size"]
     curves = []
-    for mode in fitting if settings.modes is None else [mode for mode in fitting if mode in settings.modes]:
+    for mode in fitting if settings.modes is None else _asked(settings.modes, recipe["norm"]):
         # Uncoupled modes keep the network's own batch: their numbers do not depend on it, their bytes may.
         layout = lay_out(mode, recipe["norm"], norm_groups, trained_batch)
         if layout.coupled and settings.batch_size is not None:
@@ -167,12 +167,23 @@ def _curves(model: StoredModel, data: DataSet, settings: SweepSettings) -> list[
             },
             "data": data.identity("test", settings.limit),
             "seed": settings.seed,
-            "mode": {"name": mode, "vote": settings.vote if layout.copies > 1 else None},
+            "mode": {
+                "name": layout.mode,
+                "vote": settings.vote if layout.copies > 1 else None,
+                **(layout.blend.identity() if layout.blend else {}),
+            },
             "coupling": _coupling(layout, settings),
             "dtype": settings.dtype,
         }
         curves.append(CurveCells.of(model, layout, settings.vote, identity))
     return curves
+
+
+def _asked(modes: Sequence[str], norm: str) -> list[str]:
+    """Return the modes asked for that fit a norm, in the order in which all modes stand."""
+    return sorted(
+        (mode for mode in modes if fits_norm(mode, norm)), key=lambda mode: MODES.index(parse_mode(mode)[0])
+    )
 
 
 def _preprocessing(model: StoredModel) -> str:
@@ -234,10 +245,10 @@ def _coupling(layout: Layout, settings: SweepSettings) -> dict[str, Any] | None:
 
 def _check_modes(models: Sequence[StoredModel], settings: SweepSettings) -> None:
     norms = {model.card["recipe"]["norm"] for model in models}
-    known = {mode for norm in norms for mode in modes_for(norm)}
     for mode in settings.modes or ():
-        if mode not in known:
+        if not any(fits_norm(mode, norm) for norm in norms):
+            known = [known for known in MODES if any(fits_norm(known, norm) for norm in norms)]
             raise LnbenchError(
                 f"Mode '{mode}' fits none of the models ({', '.join(sorted(norms))}).",
-                f"Modes that fit: {', '.join(sorted(known))}.",
+                f"Modes that fit: {', '.join(known)}.",
             )

@@ -145,3 +145,33 @@ def test_state_is_interchangeable_with_pytorch_s():
     assert isinstance(ours, nn.BatchNorm2d)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     assert bits(ours) == bits(theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("weight", [0.0, 0.3, 16 / 24, 1.0])
+@pytest.mark.parametrize("shape", [(8, 3, 4, 5), (1, 3, 2, 2), (1, 3, 1, 1)])
+def test_blended_statistics_are_the_formula_s(shape, weight, dtype):
+    ours, _ = pair_of_layers(3, seed=5, eps=1e-3)
+    ours = ours.to(dtype).eval()
+    x = images_of(shape, 5, dtype)
+    before = bits(ours)
+    with torch.no_grad(), laid_out(ours, torch.zeros(1, dtype=torch.int64), source_weight=weight):
+        y = ours(x)
+    assert bits(ours) == before
+    for channel in range(3):
+        values = x[:, channel].double().numpy()
+        own = values.var(ddof=1) if values.size > 1 else 0.0
+        mean = weight * ours.running_mean[channel].item() + (1 - weight) * values.mean()
+        variance = weight * ours.running_var[channel].item() + (1 - weight) * own
+        gamma, beta = ours.weight[channel].item(), ours.bias[channel].item()
+        expected = gamma * (values - mean) / np.sqrt(variance + 1e-3) + beta
+        np.testing.assert_allclose(y[:, channel].numpy(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_blend_of_the_source_alone_is_frozen_and_other_norms_do_not_blend():
+    ours, _ = pair_of_layers(3, seed=6)
+    x = images_of((4, 3, 2, 2), 6)
+    frozen = ours.eval()(x)
+    with laid_out(ours, torch.zeros(1, dtype=torch.int64), source_weight=1.0):
+        torch.testing.assert_close(ours(x), frozen)
+    assert ours.source_weight is None

@@ -191,3 +191,19 @@ def test_the_rows_of_an_image_elect_its_class_by_the_rule(mode, vote):
     assert table["vote"].tolist() == [vote]
     other = [winner(rows, {"majority": "mean", "mean": "majority"}[vote]) for rows in expected]
     assert predicted != other, "the case does not tell the rules apart"
+
+
+def test_a_blend_lies_between_running_statistics_and_those_of_the_batch():
+    network, (images, labels) = network_of("batchnorm"), images_and_labels(32, seed=4)
+    modes = ["frozen", "batch", "blend:alpha=1", "blend:alpha=0.5", "blend:prior=8", "blend:prior=1e9"]
+    table = evaluate(network, images, labels, sigma="0.5", modes=modes, batch_size=8)
+    by_mode = dict(
+        zip(zip(table["mode"], table["blend"].fillna(""), strict=True), table["confusion"], strict=True)
+    )
+    assert len(by_mode) == len(modes)
+    for source in ("alpha=1", "prior=1e+09"):
+        assert np.array_equal(by_mode["blend", source], by_mode["frozen", ""])
+    assert np.array_equal(by_mode["blend", "alpha=0.5"], by_mode["blend", "prior=8"]), "8 / (8 + 8)"
+    alone = evaluate(network, images, labels, sigma="0.5", modes=["blend:prior=8"], batch_size=1)
+    assert not alone["coupled"].any(), "an image is blended with the source, not with other images"
+    assert table["coupled"].tolist() == [mode in ("batch", "blend") for mode in table["mode"]]
