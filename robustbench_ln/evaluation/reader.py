@@ -14,7 +14,8 @@ from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import device_of
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.forward import logits_of
-from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, evaluation_order, standardise
+from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, standardise
+from robustbench_ln.evaluation.order import evaluation_order
 from robustbench_ln.modes import Layout, Vote, count_votes, lay_out
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray

@@ -63,7 +63,7 @@ def test_predictions_and_weights_are_said_to_be_left_out(packed):
     assert packed.counts(cell).predictions is None
     with pytest.raises(LnbenchError, match="packed results leave them out"):
         packed.predictions(cell)
-    with pytest.raises(LnbenchError, match=r"weights .* not in the packed .* lnbench train --seed 2"):
+    with pytest.raises(LnbenchError, match=r"weights .* not in the packed .* lnbench train --train-seeds 2"):
         load_network(packed.model("other-localnorm-s1.cc.dd"))
 
 
