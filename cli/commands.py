@@ -40,6 +40,11 @@ COMMANDS = {
         "Measure every trained model in every test-time mode that fits it, as noise grows.",
         "lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1 --noise-seeds 0:2",
     ),
+    "stress": Entry(
+        "stress",
+        "Measure networks in other company: images in other orders, and in smaller and larger sets.",
+        "lnbench stress --noise agn --sigma 0,1 --limit 2000",
+    ),
     "convert": Entry(
         "convert",
         "Replace every BatchNorm2d of a trained network by another norm, keeping gamma and beta.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from robustbench_ln.metrics import CURVE, summarize_curves
+from robustbench_ln.report.company import spread_of
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
@@ -39,6 +40,8 @@ class HeadlineRow:
     sigmas: str
     images: str
     seed: str
+    repeats: str
+    company: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Headline:
     remarks: list[str]
 
     @property
+    def in_company(self) -> bool:
+        """Whether some network was measured in other orders or set sizes as well."""
+        return any(row.company for row in self.rows)
+
+    @property
     def marked(self) -> bool:
         """Whether some number is marked best."""
         return any(score.best for row in self.rows for score in (row.clean, row.area, row.half))
@@ -69,7 +77,7 @@ def measured_sentence(inputs: Inputs) -> str:
     networks = len({model for data in inputs.data for model in data.cells["model"]})
     images = [f"{counted(data.images, 'test image')} of {data.label}" for data in inputs.data]
     noises = list(dict.fromkeys(noise.label for data in inputs.data for noise in data.noises))
-    cells = sum(len(noise.cells) for data in inputs.data for noise in data.noises)
+    cells = sum(len(noise.measured) for data in inputs.data for noise in data.noises)
     return (
         f"{counted(networks, 'network')} ({listed(list(dict.fromkeys(labels)))}) classified {listed(images)} "
         f"under the noise{'' if len(noises) == 1 else 's'} {listed(noises)}: {counted(cells, 'cell')}, "
@@ -96,6 +104,8 @@ def _summaries(noise: NoiseGroup) -> pd.DataFrame:
         images=first["images"].to_numpy(),
         grid=sigmas.to_numpy(),
         noise_label=noise.label,
+        repeats=first["repeats"].to_numpy(),
+        company=[spread_of(noise, row.model, row.mode) for row in first.itertuples()],
     )
 
 
@@ -118,6 +128,8 @@ def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
             _grid_text(row.grid),
             number(row.images),
             str(row.train_seed),
+            str(row.repeats),
+            row.company,
         )
         for position, row in enumerate(summary.itertuples())
     ]
