@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from robustbench_ln.report.exhibit import Table
-from robustbench_ln.report.formats import sigma_text
-from robustbench_ln.report.inputs import NoiseGroup
+from robustbench_ln.report.formats import number, percent, sigma_text
+from robustbench_ln.report.inputs import DataGroup, NoiseGroup
 
 
-def spread_of(noise: NoiseGroup, model: str, mode: str) -> str:
-    """Return the lowest and highest accuracy of a network in a mode over orders and set sizes.
-
-    Args:
-        noise: where to look; of several sigmas the smallest is taken.
-        model: the network's id.
-        mode: the mode with its options.
+def spread_table(data: DataGroup) -> Table | None:
+    """Return the spread of each network's home mode over orders and set sizes, beside its headline number.
 
     Returns:
-        Nothing where the network was measured in one composition of batches alone.
+        None where no home mode was measured in several.
     """
-    own = [one for one in noise.compositions if (one.model, one.mode) == (model, mode)]
-    if not own:
-        return ""
-    first = min(own, key=lambda one: one.sigma)
-    low, high = first.points["lowest"].min(), first.points["highest"].max()
-    return f"{100 * low:.1f} to {100 * high:.1f} % at sigma {sigma_text(first.sigma)}"
+    rows = []
+    for noise in data.noises:
+        usual = {(row.model, row.mode, row.sigma): row for row in noise.home.itertuples()}
+        for one in noise.compositions:
+            row = usual.get((one.model, one.mode, one.sigma))
+            if row is not None:
+                spread = (one.points["lowest"].min(), one.points["highest"].max())
+                shares = [percent(share) for share in (row.accuracy, *spread)]
+                rows.append(
+                    [row.curve_label, noise.label, row.sigma_text, *shares, number(one.points["seeds"].sum())]
+                )
+    if not rows:
+        return None
+    caption = (
+        f"Home modes on {data.label} in other company: in other orders of the images, and with more or fewer "
+        "that share statistics"
+    )
+    columns = ["network", "noise", "sigma", "headline", "lowest", "highest", "compositions"]
+    return Table(caption, columns, rows)
 
 
 def company_table(noise: NoiseGroup) -> Table | None:

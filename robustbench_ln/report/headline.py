@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from robustbench_ln.metrics import CURVE, summarize_curves
-from robustbench_ln.report.company import spread_of
+from robustbench_ln.report.company import spread_table
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
@@ -41,7 +41,6 @@ class HeadlineRow:
     images: str
     seed: str
     repeats: str
-    company: str
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,16 @@ class Headline:
     Attributes:
         label: the data set's name.
         rows: networks by noise.
+        company: spread over orders and set sizes, where several were measured.
         seeds: means over training seeds, where a norm has several.
         remarks: what a reader must know before comparing rows.
     """
 
     label: str
     rows: list[HeadlineRow]
+    company: Table | None
     seeds: Table | None
     remarks: list[str]
-
-    @property
-    def in_company(self) -> bool:
-        """Whether some network was measured in other orders or set sizes as well."""
-        return any(row.company for row in self.rows)
 
     @property
     def marked(self) -> bool:
@@ -89,7 +85,9 @@ def headline(data: DataGroup) -> Headline:
     """Return the headline of a data set."""
     summaries = [_summaries(noise) for noise in data.noises if not noise.home.empty]
     rows = [row for summary in summaries for row in _rows(summary)]
-    return Headline(data.label, rows, _over_seeds(data, summaries), _remarks(data, summaries))
+    return Headline(
+        data.label, rows, spread_table(data), _over_seeds(data, summaries), _remarks(data, summaries)
+    )
 
 
 def _summaries(noise: NoiseGroup) -> pd.DataFrame:
@@ -105,7 +103,6 @@ def _summaries(noise: NoiseGroup) -> pd.DataFrame:
         grid=sigmas.to_numpy(),
         noise_label=noise.label,
         repeats=first["repeats"].to_numpy(),
-        company=[spread_of(noise, row.model, row.mode) for row in first.itertuples()],
     )
 
 
@@ -129,7 +126,6 @@ def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
             number(row.images),
             str(row.train_seed),
             str(row.repeats),
-            row.company,
         )
         for position, row in enumerate(summary.itertuples())
     ]

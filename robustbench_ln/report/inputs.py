@@ -26,7 +26,7 @@ from robustbench_ln.report.labels import (
     repeat_parts,
     training_labels,
 )
-from robustbench_ln.report.repeats import averaged, headline_size, without_stress
+from robustbench_ln.report.repeats import averaged, headline_size, without_many_sizes, without_stress
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
@@ -224,7 +224,7 @@ def _data_group(
     data = find_decoded(checksum, data_dir)
     count = int(cells["classes"].max())
     names = data.info.classes if data is not None else ()
-    usual = without_stress(cells)
+    usual = without_many_sizes(without_stress(cells))
     usual = usual.assign(home=usual["home"] & headline_size(usual))
     shown = dict(list(_by_noise(_labelled(averaged(usual), identities))))
     noises = []

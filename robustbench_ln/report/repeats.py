@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from robustbench_ln.metrics import CURVE, t_interval
+from robustbench_ln.metrics import CURVE, t_interval, wilson_interval
 
 _SEEDS = ["noise_seed", "order_seed"]
 _CURVE = [column for column in CURVE if column not in _SEEDS]
@@ -18,6 +18,15 @@ def without_stress(cells: pd.DataFrame) -> pd.DataFrame:
     known = set(cells[shuffled][same].itertuples(index=False, name=None))
     stressed = [row in known for row in cells[same].itertuples(index=False, name=None)]
     return cells[shuffled | ~np.array(stressed, dtype=bool)]
+
+
+def without_many_sizes(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells without unusual batch sizes where a network and mode has more than two.
+
+    Two are a mode and its control on smaller sets; a stress test's many are told in a table.
+    """
+    sizes = cells.groupby(["model", "mode"], sort=False)["batch_size"].transform("nunique")
+    return cells[(sizes <= 2) | headline_size(cells)]
 
 
 def headline_size(cells: pd.DataFrame) -> pd.Series:
@@ -39,8 +48,9 @@ def averaged(cells: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The rows with `repeats`, how many cells each stands for. Where they are several, `accuracy`,
-        `top_share` and `entropy_share` are means, `low` and `high` the 95 % Student t interval of the mean
-        accuracy within [0, 1], and all else is that of the lowest seeds.
+        `top_share` and `entropy_share` are means, `low` and `high` the wider of the Wilson interval of the
+        mean over images and the 95 % Student t interval over seeds, within [0, 1], and all else is that of
+        the lowest seeds. (Seeds alone would leave out which images there are: at sigma 0 all of them agree.)
     """
     points = [*_CURVE, "sigma"]
     ordered = cells.sort_values(_SEEDS, kind="stable")
@@ -54,8 +64,9 @@ def averaged(cells: pd.DataFrame) -> pd.DataFrame:
     several = found["repeats"] > 1
     for column in means:
         found.loc[several, column] = means.loc[several, column]
-    found.loc[several, "low"] = (means["accuracy"] - bounds).clip(0, 1)[several]
-    found.loc[several, "high"] = (means["accuracy"] + bounds).clip(0, 1)[several]
+    low, high = wilson_interval(means["accuracy"] * ordered["images"], ordered["images"])
+    found.loc[several, "low"] = np.minimum(low, (means["accuracy"] - bounds).clip(0))[several]
+    found.loc[several, "high"] = np.maximum(high, (means["accuracy"] + bounds).clip(upper=1))[several]
     found = found[~again]
     # One curve keeps one name, whatever seeds its other points were measured with.
     for seed in _SEEDS:
@@ -69,7 +80,9 @@ def interval_note(cells: pd.DataFrame) -> str:
     wilson = "95 % Wilson intervals over images, one noise seed"
     if counts == [1]:
         return f"{wilson}."
-    several = f"95 % t intervals of the mean over {_range(counts)} noise and order seeds"
+    several = (
+        f"of {_range(counts)} noise and order seeds the wider of the 95 % Wilson and t intervals of the mean"
+    )
     return f"{several}; of one, {wilson}." if counts[0] == 1 else f"{several}."
 
 

@@ -171,7 +171,7 @@ def compositions(cells: pd.DataFrame) -> list[Composition]:
 
 def _range(point: Any) -> str:
     mean = f"{100 * point.mean:.2f} %"
-    if point.seeds == 1:
+    if point.lowest == point.highest:
         return mean
     return f"{mean}\n{100 * point.lowest:.2f} to {100 * point.highest:.2f}"
 

@@ -22,7 +22,6 @@ def test_the_headline_is_plain_arithmetic(maker, words):
     assert row["sigmas"] == "0 to 2 (3)"
     assert row["test images"] == "20"
     assert (row["training seed"], row["repeats"]) == ("3", "1")
-    assert "in other company" not in row
 
 
 def test_the_best_is_marked_in_words(maker, words):

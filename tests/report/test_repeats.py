@@ -15,7 +15,7 @@ def rows_of(maker):
     return table
 
 
-def test_noise_seeds_are_averaged_with_their_t_interval(maker, build):
+def test_noise_seeds_are_averaged_with_their_interval(maker, build):
     for seed, correct in enumerate((9, 7, 8)):
         maker.curve((correct, 6), sigmas=("0", "1"), noise_seed=seed)
     table = averaged(rows_of(maker))
@@ -23,16 +23,20 @@ def test_noise_seeds_are_averaged_with_their_t_interval(maker, build):
     clean = table[table["sigma"] == 0].iloc[0]
     values = np.array([0.9, 0.7, 0.8])
     low, high = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    wilson = [float(bound) for bound in wilson_interval(8, 10)]
     assert clean["accuracy"] == pytest.approx(0.8)
-    assert (clean["low"], clean["high"]) == pytest.approx((low, min(high, 1)))
+    assert (clean["low"], clean["high"]) == pytest.approx((min(low, wilson[0]), min(max(high, wilson[1]), 1)))
     assert clean["noise_seed"] == 0
     same = table[table["sigma"] == 1].iloc[0]
-    assert (same["low"], same["high"]) == pytest.approx((0.6, 0.6)), "seeds that agree leave no width"
+    wilson = [float(bound) for bound in wilson_interval(6, 10)]
+    assert (same["low"], same["high"]) == pytest.approx(tuple(wilson)), (
+        "seeds that agree do not make it certain"
+    )
     page = build()
     (row,) = page.table("Accuracy on toy in home modes")
     assert (row["repeats"], row["clean accuracy"]) == ("3", "80.00 %")
     assert len(page.table("All cells")) == 6, "every cell stays in the table"
-    assert "t intervals of the mean over 3 noise and order seeds" in page.text
+    assert "of 3 noise and order seeds the wider of the 95 % Wilson and t intervals" in page.text
 
 
 def test_one_seed_is_said_to_be_one(maker, build):
@@ -68,7 +72,9 @@ def test_other_orders_and_set_sizes_are_company_not_curves(maker, words):
     page = words()
     (row,) = page.table("Accuracy on toy in home modes")
     assert row["clean accuracy"] == "90.00 %"
-    assert row["in other company"] == "20.0 to 90.0 % at sigma 0"
+    (spread,) = page.table("Home modes on toy in other company")
+    shown = [spread[name] for name in ("sigma", "headline", "lowest", "highest", "compositions")]
+    assert shown == ["0", "90.00 %", "20.00 %", "90.00 %", "5"]
     table = page.table("Accuracy under agn by the order")
     told = {(one["sigma"], one["order"]): (one["sets of 2"], one["sets of 5"]) for one in table}
     assert told[("0", "shuffled")] == ("70.00 %", "90.00 %")
@@ -86,4 +92,3 @@ def test_an_order_that_stands_alone_is_a_curve(maker, words):
     maker.curve((9, 8, 5), order="class-sorted", order_seed=None, **alone)
     (row,) = words().table("Accuracy on toy in home modes")
     assert row["clean accuracy"] == "90.00 %"
-    assert "in other company" not in row
