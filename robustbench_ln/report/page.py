@@ -16,6 +16,7 @@ from robustbench_ln.report.headline import Headline, headline, measured_sentence
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.matrices import collapse_table, draw_confusions
 from robustbench_ln.report.samples import draw_samples
+from robustbench_ln.report.sureness import calibration_table
 from robustbench_ln.report.template import asset, render
 
 #: Longer tables of cells are folded away.
@@ -32,6 +33,7 @@ class NoiseSection:
     company: Table | None
     confusions: list[Exhibit]
     collapse: Table | None
+    calibration: Table | None
     samples: Exhibit | None
 
 
@@ -107,6 +109,7 @@ def _noise_section(inputs: Inputs, data: DataGroup, noise: NoiseGroup, problems:
         company_table(noise),
         confusions,
         None if home.empty else collapse_table(data, noise),
+        None if home.empty else calibration_table(data, noise),
         None if data.data is None else draw_samples(data, noise, inputs.identities),
     )
 

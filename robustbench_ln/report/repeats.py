@@ -48,9 +48,10 @@ def averaged(cells: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The rows with `repeats`, how many cells each stands for. Where they are several, `accuracy`,
-        `top_share` and `entropy_share` are means, `low` and `high` the wider of the Wilson interval of the
-        mean over images and the 95 % Student t interval over seeds, within [0, 1], and all else is that of
-        the lowest seeds. (Seeds alone would leave out which images there are: at sigma 0 all of them agree.)
+        `top_share`, `entropy_share`, `ece` and `nll` are means, `low` and `high` the wider of the Wilson
+        interval of the mean over images and the 95 % Student t interval over seeds, within [0, 1], and all
+        else is that of the lowest seeds. (Seeds alone would leave out which images there are: at sigma 0 all
+        of them agree.)
     """
     points = [*_CURVE, "sigma"]
     ordered = cells.sort_values(_SEEDS, kind="stable")
@@ -58,7 +59,7 @@ def averaged(cells: pd.DataFrame) -> pd.DataFrame:
     if not again.any():
         return cells.assign(repeats=1)
     groups = ordered.groupby(points, dropna=False, sort=False)
-    means = groups[["accuracy", "top_share", "entropy_share"]].transform("mean")
+    means = groups[["accuracy", "top_share", "entropy_share", "ece", "nll"]].transform("mean")
     bounds = groups["accuracy"].transform(_half_width)
     found = ordered.assign(repeats=groups["accuracy"].transform("size"))
     several = found["repeats"] > 1

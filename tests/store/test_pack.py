@@ -149,7 +149,8 @@ def test_fifty_thousand_cells_come_back(tmp_path):
     for number in range(cells):
         identity = {"model": models[number // 500], "noise": noises[number % 500], **rest}
         record = {"schema": SCHEMA_VERSION, "identity": identity}
-        packed[f"{number:05d}"] = (record, confusions[number], {"run_id": f"run-{number // 7}"})
+        counts = Counts(confusions[number], None)
+        packed[f"{number:05d}"] = (record, counts, {"run_id": f"run-{number // 7}"})
     path = tmp_path / "many.npz"
     path.write_bytes(packed_bytes(packed, {"models": {}, "runs": {}, "failures": {}}))
 
