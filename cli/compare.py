@@ -20,6 +20,9 @@ from robustbench_ln.store.open import open_store
 from . import options
 from .console import NOT_MET, SOME_FAILED, output, print_json, say
 
+#: Letters that a line of a table may have.
+_WIDEST = 1000
+
 
 def compare(
     a: Annotated[
@@ -106,7 +109,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def print_table(text: tell.Text) -> None:
-    """Print a table of text."""
+    """Print a table of text in its full width, also where the terminal has less: no number is cut off."""
     table = Table(box=None, pad_edge=False, title=escape(text.title) or None, title_justify="left")
     for heading in text.columns:
         table.add_column(
@@ -114,4 +117,5 @@ def print_table(text: tell.Text) -> None:
         )
     for row in text.rows:
         table.add_row(*map(escape, row))
+    table.width = output.measure(table, options=output.options.update(width=_WIDEST)).maximum
     output.print(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -160,12 +160,9 @@ def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[s
 def setting_remarks(networks: Sequence[tuple[str, Network, Curves]]) -> list[str]:
     """Return sentences on the batches that coupled modes were measured in, and on cells of other ones."""
     remarks = []
-    for (name, mode, settings), count in Counter(
-        (name, network.mode, curves.settings) for name, network, curves in networks if curves.settings
-    ).items():
-        who = f"{name}, {mode}" if count == 1 else f"{name}, {mode}, {count} networks"
-        remarks.append(f"{who}: {'; '.join(settings)}.")
     for name, network, curves in networks:
+        if curves.settings:
+            remarks.append(f"{name}, mode {network.mode}: {'; '.join(curves.settings)}.")
         if curves.others:
             remarks.append(
                 f"Left out {curves.others} cells of {name}'s {network.text} in other batches, orders, votes "

@@ -89,6 +89,13 @@ def compare(store: Results, asked: Asked, data_dir: Path) -> Comparison:
             cell that can be compared.
     """
     cells, problems = read_rows(store)
+    if cells.empty:
+        raise LnbenchError(
+            f"No measured cell in '{store.root}' can be read."
+            if problems
+            else f"There is no measured cell in '{store.root}'.",
+            problems[0] if problems else "Run this first: lnbench corrupt-eval",
+        )
     sides = Side.parse("A", asked.a), Side.parse("B", asked.b)
     chosen = _filtered(cells, asked)
     remarks: list[str] = []
@@ -105,6 +112,11 @@ def compare(store: Results, asked: Asked, data_dir: Path) -> Comparison:
         for pair in pairs:
             curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
             read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
+            remarks.extend(
+                f"No cell of {name}'s {network.text} is measured with these options."
+                for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
+                if not one.cells
+            )
             common, left = common_cells(pair, *curves)
             found.extend(common)
             remarks.extend(left)
@@ -120,6 +132,7 @@ def compare(store: Results, asked: Asked, data_dir: Path) -> Comparison:
         raise broken[0]
     adjusted = holm([row.p for row in rows])
     rows = [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
+    remarks.extend(_not_compared(asked, rows))
     pairs = list(dict.fromkeys(one.pair for one in found))
     return Comparison(
         asked,
@@ -148,6 +161,16 @@ def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     if asked.data is not None:
         kept &= cells["data"] == asked.data
     return cells[kept]
+
+
+def _not_compared(asked: Asked, rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on noises and sigmas that were asked for and that no row has."""
+    noises = {row.noise.partition(" ")[0] for row in rows}
+    sigmas = {row.sigma for row in rows}
+    lacking = [f"noise {noise}" for noise in asked.noises if noise not in noises]
+    if asked.sigma is not None:
+        lacking += [f"sigma {sigma}" for sigma in parse_sigmas(asked.sigma) if sigma not in sigmas]
+    return [f"Asked for, but of A and B together not measured: {', '.join(lacking)}."] if lacking else []
 
 
 def _measure(

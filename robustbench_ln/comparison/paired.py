@@ -37,14 +37,14 @@ def difference_interval(
     low_1, high_1 = wilson_interval(a + b, n)
     low_2, high_2 = wilson_interval(a + c, n)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p1, p2 = (a + b) / n, (a + c) / n
+        p1, p2, difference = (a + b) / n, (a + c) / n, (b - c) / n
         margins = np.sqrt(a + b) * np.sqrt(c + d) * np.sqrt(a + c) * np.sqrt(b + d)
         product = a * d - b * c
         phi = np.where(product > 0, np.maximum(product - n / 2, 0), product) / margins
         phi = np.where(margins > 0, phi, 0.0)
     below = _combined(p1 - low_1, high_2 - p2, phi)
     above = _combined(p2 - low_2, high_1 - p1, phi)
-    return np.asarray((b - c) / n - below), np.asarray((b - c) / n + above)
+    return np.asarray(difference - below), np.asarray(difference + above)
 
 
 def _combined(one: Floats, other: Floats, phi: Floats) -> Floats:

@@ -38,7 +38,7 @@ def cells_table(comparison: Comparison) -> Text:
     columns = [*several, "noise", "sigma", "n", "A %", "B %", "B - A, points (95 %)", "only A, only B"]
     return Text(
         "",
-        [*columns, "p (Holm)", "uses other images"],
+        [*columns, "p (Holm)", "images independent"],
         [
             [
                 *_telling(row, several),
@@ -50,7 +50,7 @@ def cells_table(comparison: Comparison) -> Text:
                 _points(row.difference, row.low, row.high),
                 f"{row.only_a:,}, {row.only_b:,}",
                 _p(row.p_holm),
-                row.coupled or "no",
+                f"no ({row.coupled})" if row.coupled else "yes",
             ]
             for row in rows
         ],
@@ -101,8 +101,8 @@ def remarks(comparison: Comparison) -> list[str]:
     ]
     if any(row.coupled for row in comparison.rows):
         told.append(
-            "Where a network uses other test images, its answers are not independent of each other: "
-            "intervals and p of that row take them as independent and are rough."
+            "Images are not independent where a mode takes statistics from other test images (in brackets: "
+            "whose): intervals and p of such a row take them as independent and are rough."
         )
     if any(one.seeds == 1 for one in comparison.over_seeds):
         told.append(
@@ -118,8 +118,9 @@ def drops(comparison: Comparison, points: float) -> list[Row]:
 
 def drops_line(dropped: Sequence[Row], rows: int, points: float) -> str:
     """Return how many cells `drops` found, in a sentence."""
-    where = ", ".join(f"{row.noise} {row.sigma}" for row in dropped[:6])
-    more = ", ..." if len(dropped) > 6 else ""
+    several = _several(dropped)
+    where = "; ".join(f"{_named(row, several)} {row.sigma}" for row in dropped[:6])
+    more = "; ..." if len(dropped) > 6 else ""
     found = f"{len(dropped)} of {rows} cells{f' ({where}{more})' if dropped else ''}"
     return f"B lies more than {points:g} points below A, with its interval below 0, in {found}."
 
@@ -180,7 +181,7 @@ def _several(rows: Sequence[Told]) -> list[str]:
     return [name for name, read in _HEADINGS.items() if len({read(one) for one in rows}) > 1]
 
 
-def _named(one: Area, headings: Sequence[str]) -> str:
+def _named(one: Told, headings: Sequence[str]) -> str:
     return ", ".join([*(f"{name} {_HEADINGS[name](one)}" for name in headings), one.noise])
 
 
