@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from robustbench_ln import load_results
 from robustbench_ln.store.pack import pack
 from tests.comparison.measured import Measured, first
 
@@ -106,6 +108,11 @@ def test_a_drop_ends_with_4_and_less_with_0(compare):
     assert (code, len(dropped), dropped[0][0].startswith("batchnorm-frozen-agn-1")) == (4, 1, True)
 
 
+def test_help_tells_what_4_means(lnbench_here, tmp_path):
+    said = " ".join(lnbench_here("--help", cwd=tmp_path).stdout.split())
+    assert "4 a threshold that was asked for is not met" in said
+
+
 def test_a_drop_that_may_be_chance_ends_with_0(compare, measured):
     measured.cell(first(40), sigma="2")
     measured.cell(np.roll(first(38), 30), "localnorm", "batch", "2", batch_size=10)
@@ -158,6 +165,31 @@ def test_packed_results_lack_predictions_and_say_what_to_do(compare, measured):
     assert (code, out) == (2, "")
     assert "has no predictions: packed results leave them out." in err
     assert "Read the results folder that it was packed from" in err
+
+
+def test_cells_of_a_sweep_have_the_accuracies_of_their_records(trained, lnbench_here, tmp_path):
+    shutil.copytree(trained / "results" / "models", tmp_path / "results" / "models")
+    sweep = [
+        "--model",
+        "digits-[bl]*",
+        "--mode",
+        "frozen",
+        "--mode",
+        "batch",
+        "--sigma",
+        "0,1",
+        "--limit",
+        "70",
+    ]
+    done = lnbench_here("corrupt-eval", *sweep, "--workers", "1", "-q", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = lnbench_here("compare", "digits-batchnorm*", "digits-localnorm*", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)["cells"]
+    cells = load_results(tmp_path / "results").set_index("cell")
+    assert [row["sigma"] for row in found] == ["0", "1"]
+    for row in found:
+        for name in "ab":
+            assert row[f"accuracy_{name}"] == cells.loc[row[f"cell_{name}"], "accuracy"]
 
 
 def test_no_network_is_touched(measured):

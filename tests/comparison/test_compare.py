@@ -124,6 +124,17 @@ def test_training_seeds_are_paired_and_averaged_and_others_named(measured):
     assert "Left out B's toy-localnorm-s8 batch (home): A has no network of training seed 8." in found.remarks
 
 
+def test_a_network_without_cells_is_named(measured):
+    measured.cell(first(30))
+    localnorm(measured, first(31))
+    for name in ("toy-localnorm-s1.x.y", "toy-switchnorm-s0.x.y"):
+        (measured.store.root / "models" / name).mkdir(parents=True)
+    assert "Left out B's toy-localnorm-s1.x.y: no cell of it is measured." in compared(measured).remarks
+    with pytest.raises(LnbenchError, match=r"No cell of B, 'toy-switch\*', is measured") as error:
+        compared(measured, b="toy-switch*")
+    assert error.value.hint == "Run this first: lnbench corrupt-eval --model 'toy-switch*'"
+
+
 def test_noise_seeds_of_one_training_are_one_observation(measured):
     for noise_seed, count in enumerate((36, 42)):
         measured.cell(first(30), noise_seed=noise_seed)
