@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,6 @@ def test_a_row_a_cell_then_the_area_then_remarks(compare):
     assert "take them as independent" in out
     assert "One training seed (n = 1)" in out
     assert "batches of 10 in sets of 10" in out
-    assert "\u2026" not in out
 
 
 def test_several_seeds_have_a_table_of_their_own(compare, measured):
@@ -192,7 +192,7 @@ def test_cells_of_a_sweep_have_the_accuracies_of_their_records(trained, lnbench_
             assert row[f"accuracy_{name}"] == cells.loc[row[f"cell_{name}"], "accuracy"]
 
 
-def test_no_network_is_touched(measured):
+def test_no_network_is_touched_and_a_narrow_terminal_cuts_no_number_off(measured):
     code = (
         "import sys\n"
         "from lnbench_cli.main import app\n"
@@ -201,5 +201,14 @@ def test_no_network_is_touched(measured):
         "except SystemExit as ended: assert not ended.code\n"
         "print(sorted({'torch', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "50"},
+    )
     assert done.stdout.splitlines()[-1] == "[]"
+    (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("agn    1")]
+    assert row[2:6] == ["60", "66.67", "46.67", "-20.00"]
+    assert "\u2026" not in done.stdout

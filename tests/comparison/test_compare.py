@@ -186,6 +186,11 @@ def test_of_several_batches_one_is_taken_and_told(measured):
     assert "B, mode batch: batches of 10 in sets of 10, shuffled, order seed 0." in found.remarks
     (left,) = [remark for remark in found.remarks if remark.startswith("Left out 4 cells")]
     assert "toy-localnorm-s0" in left
+    # Of equally many cells the shuffled ones, although the batch is smaller.
+    measured.cell(first(30), noise="mbn")
+    localnorm(measured, first(44), noise="mbn")
+    localnorm(measured, first(45), noise="mbn", order="class-sorted", order_seed=None, batch_size=20)
+    assert [row.right_b for row in compared(measured, noises=("mbn",)).rows] == [44]
 
 
 def test_only_what_is_asked_for_is_compared(measured):
