@@ -14,6 +14,7 @@ from robustbench_ln.noise import bernoulli, gaussian, lighting, poisson, standar
 from robustbench_ln.noise.draws import FloatArray, draw
 from robustbench_ln.noise.family import NoiseFamily
 from robustbench_ln.noise.grid import parse_sigmas
+from robustbench_ln.noise.ready_made import corruption_of, ready_made
 
 if TYPE_CHECKING:
     import torch
@@ -88,6 +89,7 @@ class NoiseSpec:
             training set, as the authors do for CIFAR-10.
         space: "pixel" adds noise to images in [0, 1]; "standardised" adds it after the model's own
             normalization, as the authors do for ResNet32.
+        ready_made: the images were corrupted elsewhere; the name says how, and sigma is their severity.
 
     Raises:
         LnbenchError: an unknown family or space, or `clip` outside the pixel space.
@@ -97,9 +99,15 @@ class NoiseSpec:
     clip: bool = False
     rescale: bool = False
     space: Space = "pixel"
+    ready_made: bool = False
+
+    @classmethod
+    def stored(cls, name: str, clip: bool, rescale: bool, space: Space) -> NoiseSpec:
+        """Return the noise of a measured cell, by its columns in `load_results`."""
+        return cls(name, clip, rescale, space, ready_made=corruption_of(name) is not None)
 
     def __post_init__(self) -> None:
-        if find_noise(self.name).clipped:
+        if self.family.clipped:
             object.__setattr__(self, "clip", True)
         if self.space not in get_args(Space):
             raise UnknownNameError("noise space", self.space, get_args(Space))
@@ -110,6 +118,11 @@ class NoiseSpec:
             )
 
     @property
+    def family(self) -> NoiseFamily:
+        """Its family, that of ready-made images included."""
+        return ready_made(self.name) if self.ready_made else find_noise(self.name)
+
+    @property
     def text(self) -> str:
         """Its name and options in few words, such as "agn-uniform rescaled standardised"."""
         given = {"clipped": self.clip, "rescaled": self.rescale, self.space: self.space != "pixel"}
@@ -117,7 +130,7 @@ class NoiseSpec:
 
     def identity(self) -> dict[str, Any]:
         """Return what changes the noisy images, for a cell's identity."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "ready_made"}
 
     def corrupt(
         self,
@@ -137,7 +150,7 @@ class NoiseSpec:
             indices: (N,) positions of the images in their data set, which key the random numbers.
             keep_draws: the same images come again at another sigma.
         """
-        noise = find_noise(self.name)
+        noise = self.family
         _, channels, height, width = images.shape
         random = draw(noise.kind, seed, noise.name, indices, (channels, height, width), keep=keep_draws)
         noisy = noise.apply(images, sigma_value(noise, sigma), random)

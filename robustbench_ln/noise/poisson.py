@@ -81,7 +81,7 @@ def poisson_counts(images: FloatArray, photons: float, uniform: FloatArray) -> F
     position = greys.astype(np.uint32)
     position *= np.uint32(_GREY_PARTS)
     position += (numbers * np.float32(_GREY_PARTS)).astype(np.uint32)
-    counts = _grey_table(photons)[position]
+    counts: FloatArray = _grey_table(photons)[position]
     (doubtful,) = np.nonzero(counts < 0)
     counts[doubtful] = _first_above(
         -1 - counts[doubtful].astype(np.float64),
@@ -100,7 +100,7 @@ def _grey_table(photons: float) -> FloatArray:
     from scipy import special
 
     first = np.arange(_GREY_PARTS) / _GREY_PARTS
-    table = np.empty((256, _GREY_PARTS), dtype=np.float32)
+    table: FloatArray = np.empty((256, _GREY_PARTS), dtype=np.float32)
     for grey, value in enumerate(np.arange(256, dtype=np.float32) / np.float32(255)):
         rate = float(value) * photons
         numbers = np.arange(_least(rate), rate + 8 * np.sqrt(rate) + 16)

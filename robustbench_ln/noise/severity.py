@@ -78,7 +78,7 @@ def check_constants(name: str | None) -> Constants | None:
     """
     if name is not None and name not in SIGMAS:
         raise UnknownNameError("constants", name, get_args(Constants))
-    return name  # type: ignore[return-value]
+    return name
 
 
 def constants_for(shape: Sequence[int]) -> Constants:

@@ -170,7 +170,7 @@ def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     def problem(row: Any) -> str:
         try:
             find_norm(row.norm)
-            NoiseSpec(row.noise, row.clip, row.rescale, row.space)
+            NoiseSpec.stored(row.noise, row.clip, row.rescale, row.space)
             check_mode(row.mode)
         except LnbenchError as error:
             return f"Left out cell '{row.cell}': {error}"
@@ -187,13 +187,14 @@ def _by_data(
     data_dir: Path,
     recipes: dict[str, dict[str, Any]],
 ) -> list[DataGroup]:
+    ready_made = sorted(set(known["noise"]) - set(NOISES))
     cells = known.assign(
         sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
         home=[find_norm(row.norm).home_mode == row.mode for row in known.itertuples()],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],
         training=[_training(identities[cell]["model"], recipes) for cell in known["cell"]],
         norm_rank=known["norm"].map(list(NORMS).index),
-        noise_rank=known["noise"].map(list(NOISES).index),
+        noise_rank=known["noise"].map([*NOISES, *ready_made].index),
         mode_rank=known["mode"].map(MODES.index),
     ).sort_values(_ORDER, ignore_index=True)
     groups = dict(list(cells.groupby(_DATA, dropna=False, sort=False)))
@@ -214,7 +215,7 @@ def _data_group(
     by_noise = cells.sort_values("noise_rank", kind="stable").groupby(_NOISE, sort=False)
     noises = []
     for options, group in by_noise:
-        spec = NoiseSpec(*options)
+        spec = NoiseSpec.stored(*options)
         noises.append(NoiseGroup(spec, noise_label(spec), group))
     return DataGroup(
         label,

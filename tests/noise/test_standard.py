@@ -1,4 +1,4 @@
-"""Gaussian, shot, impulse and speckle noise against Hendrycks and Dietterich's definitions, in plain numpy."""
+"""Gaussian, shot, impulse and speckle noise against the published definitions, in plain numpy."""
 
 from itertools import pairwise
 
