@@ -20,6 +20,7 @@ from robustbench_ln.norms.registry import NORMS, find_norm
 from robustbench_ln.report.labels import (
     data_labels,
     distinct_labels,
+    mode_label,
     model_labels,
     noise_label,
     norm_label,
@@ -242,18 +243,13 @@ def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.
     modes: dict[int, str] = {}
     for model in models:
         own = {code: row for code, row in curves.items() if row["model"] == model}
-        modes |= distinct_labels({code: (_mode_label(row), *repeat_parts(row)) for code, row in own.items()})
+        modes |= distinct_labels({code: (mode_label(row), *repeat_parts(row)) for code, row in own.items()})
     return cells.assign(
         model_label=cells["model"].map(names),
         training_label=cells["training"].map(trainings),
         curve_label=codes.map(lambda code: at_home.get(code, "")),
         mode_label=codes.map(modes),
     )
-
-
-def _mode_label(row: dict[str, Any]) -> str:
-    mode = f"{row['mode']} {row['blend']}" if row["blend"] else str(row["mode"])
-    return f"{mode} (coupled)" if row["coupled"] else mode
 
 
 def _family(model: dict[str, Any]) -> str:
