@@ -79,13 +79,10 @@ def mce(
         cells = (network, mode, data, f"{len(known)} of {len(row.corruptions)}")
         table.add_row(*map(escape, cells), _percent(row.mce), _percent(row.relative_mce))
     output.print(table)
-    names = list(dict.fromkeys(one.corruption for row in held.rows for one in row.corruptions))
-    output.print(
-        escape(
-            f"Baseline {held.baseline} in mode {held.mode}; severities "
-            f"{', '.join(map(str, held.severities))}; corruptions {', '.join(names)}."
-        )
-    )
+    severities = ", ".join(map(str, held.severities))
+    output.print(escape(f"Baseline {held.baseline} in mode {held.mode}; severities {severities}."))
+    for data, row in {data: row for row, (*_, data) in zip(held.rows, labels, strict=True)}.items():
+        output.print(escape(f"{data}: {', '.join(one.corruption for one in row.corruptions)}."))
     for line in _reasons(held.rows, labels):
         output.print(escape(line))
 

@@ -51,13 +51,13 @@ def hold_against(
         baseline: a pattern, as `choose_names` takes it, that one network matches.
         mode: of the baseline; None for its norm's home mode.
         severities: that the sums are over.
-        corruptions: noises, or files of ready-made images; empty for all that were measured.
+        corruptions: noises, or files of ready-made images; empty for all that were measured on a data set.
         constants: whose severities the sigmas of generated noise are; None for those that the size of each
             network's images calls for.
 
     Raises:
         LnbenchError: no cell under a corruption, a pattern that matches none or several networks, an unknown
-            mode or constants, or a card that cannot be read.
+            mode, corruption or constants, or a card that cannot be read.
     """
     chosen = check_constants(constants)
     if mode is not None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from robustbench_ln.errors import UnknownNameError
 from robustbench_ln.metrics import CURVE
 from robustbench_ln.noise import NOISES
 from robustbench_ln.noise.ready_made import corruption_of
@@ -113,17 +114,26 @@ def mean_corruption_errors(
         baseline_mode: its mode.
         constants: by model id, whose severities the sigmas of generated noise are.
         severities: that the sums are over.
-        corruptions: noises, or files of ready-made images; empty for all that were measured on a data set.
-            One that was not measured makes the mean undefined.
+        corruptions: noises, or files of ready-made images; empty for all. The mean is over those of them
+            that any network was measured under on a data set.
+
+    Raises:
+        UnknownNameError: a corruption that nothing was measured under.
     """
-    graded = _graded(cells, constants)
+    graded, clean = _graded(cells, constants), _clean(cells)
+    measured = sorted(set(graded["corruption"]))
+    for name in corruptions:
+        if name not in measured:
+            raise UnknownNameError("corruption", name, measured)
+    if corruptions:
+        graded = graded[graded["corruption"].isin(corruptions)]
     found = []
     for _, here in graded.groupby(_DATA, dropna=False, sort=False):
-        names = list(corruptions) or sorted(set(here["corruption"]))
+        names = sorted(set(here["corruption"]))
         for _, own in here.groupby(_WAY, dropna=False, sort=False):
             way = own.iloc[0]
             others, why = _baseline(here, baseline, baseline_mode, way)
-            found.append(_mean(cells, own, others, why, names, severities))
+            found.append(_mean(clean, own, others, why, names, severities))
     return found
 
 
@@ -157,16 +167,23 @@ def _baseline(here: pd.DataFrame, model: str, mode: str, way: Mapping[str, Any])
     return rows, ""
 
 
+def _clean(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells at sigma 0 whose images are those of the data set."""
+    begins_clean = [name for name, family in NOISES.items() if family.clean_at_zero]
+    wanted = (cells["sigma"] == 0) & cells["noise"].isin(begins_clean) & (cells["space"] == "pixel")
+    return cells[wanted & ~cells["rescale"].astype(bool)]
+
+
 def _mean(
-    cells: pd.DataFrame,
+    clean_cells: pd.DataFrame,
     own: pd.DataFrame,
     others: pd.DataFrame,
     why: str,
     names: Sequence[str],
     severities: Sequence[int],
 ) -> MeanCorruptionError:
-    clean, no_clean = _clean_error(cells, own)
-    base_clean, no_base = _clean_error(cells, others) if len(others) else (None, "")
+    clean, no_clean = _clean_error(clean_cells, own)
+    base_clean, no_base = _clean_error(clean_cells, others) if len(others) else (None, "")
     relative_why = no_clean or (no_base and f"the baseline: {no_base}")
     images = int(own["images"].iloc[0])
     each = []
@@ -221,7 +238,7 @@ def _errors(cells: pd.DataFrame, name: str, severities: Sequence[int]) -> tuple[
     return [int(wrong[grade]) for grade in severities], ""
 
 
-def _clean_error(cells: pd.DataFrame, own: pd.DataFrame) -> tuple[int | None, str]:
+def _clean_error(clean: pd.DataFrame, own: pd.DataFrame) -> tuple[int | None, str]:
     """Return how many images were wrong at sigma 0 in the same way, or None and why.
 
     A folder of corrupted images holds no clean ones: theirs are those of the one data set with as many images
@@ -230,13 +247,10 @@ def _clean_error(cells: pd.DataFrame, own: pd.DataFrame) -> tuple[int | None, st
     way = own.iloc[0]
     ready_made = corruption_of(way["noise"]) is not None
     same = [column for column in _WAY if not (ready_made and column in _DATA)]
-    begins_clean = [name for name, family in NOISES.items() if family.clean_at_zero]
-    wanted = (cells["sigma"] == 0) & cells["noise"].isin(begins_clean) & (cells["space"] == "pixel")
-    wanted &= ~cells["rescale"].astype(bool) & (cells["images"] == way["images"])
+    rows = clean[clean["images"] == way["images"]]
     for column in same:
         value = way[column]
-        wanted &= cells[column].isna() if pd.isna(value) else (cells[column] == value).fillna(False)
-    rows = cells[wanted]
+        rows = rows[rows[column].isna() if pd.isna(value) else (rows[column] == value).fillna(False)]
     if not len(rows):
         return None, "the clean error (sigma 0) was not measured"
     if len(rows.drop_duplicates(_DATA)) > 1:

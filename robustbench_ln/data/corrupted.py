@@ -193,6 +193,7 @@ def _load(file: Path) -> npt.NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         raise LnbenchError(f"'{file}' is no array that can be read: {error}.", _LAYOUT) from error
     if not isinstance(array, np.ndarray):
+        array.close()
         raise LnbenchError(f"'{file}' is an archive of arrays, not one array.", _LAYOUT)
     return array
 
