@@ -114,7 +114,9 @@ class NoiseSpec:
         if self.clip and self.space != "pixel":
             raise LnbenchError(
                 "Noise in the standardised space cannot be clipped to [0, 1]: its images are not in [0, 1].",
-                "Use --space pixel, or a noise that is not clipped.",
+                f"Use --space pixel: a clip belongs to the definition of '{self.name}'."
+                if self.family.clipped
+                else "Leave out --clip or use --space pixel.",
             )
 
     @property
