@@ -18,6 +18,7 @@ import pandas as pd
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.order import takes_seed
+from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, SweepSettings
@@ -159,10 +160,13 @@ def compositions(cells: pd.DataFrame) -> list[Composition]:
     """
     found = []
     label = cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
-    named = cells.assign(mode=label)
-    for (model, noise, sigma, mode, coupled), own in named.groupby(
-        ["model", "noise", "sigma", "mode", "coupled"], sort=False
-    ):
+    options = ["noise", "clip", "rescale", "space"]
+    noises = {key: NoiseSpec(*key).text for key in cells[options].itertuples(index=False, name=None)}
+    texts = [noises[key] for key in cells[options].itertuples(index=False, name=None)]
+    # A network that was tested on several data sets fares in other company on each.
+    names = ["model", "noise", "sigma", "mode", "coupled", "data", "checksum", "limit"]
+    for key, own in cells.assign(mode=label, noise=texts).groupby(names, sort=False, dropna=False):
+        model, noise, sigma, mode, coupled = key[:5]
         groups = own.groupby(["set_size", "order"], dropna=False, sort=False)["accuracy"]
         points = groups.agg(mean="mean", lowest="min", highest="max", seeds="size").reset_index()
         found.append(Composition(model, noise, float(sigma), mode, bool(coupled), points))
