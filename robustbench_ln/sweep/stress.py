@@ -22,7 +22,7 @@ from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, SweepSettings
-from robustbench_ln.sweep.repeats import plan_repeats, repeats_of
+from robustbench_ln.sweep.several import Sweep, plan_sweeps, repeated
 
 ORDERS = ("shuffled", "dirichlet:1", "dirichlet:0.1", "class-sorted")
 SET_SIZES = (1, 4, 16, 64)
@@ -56,17 +56,17 @@ def plan_stress(
     passes: list[NoisyPass] = []
     for groups in dict.fromkeys(_groups(model) for model, _ in models):
         alike = [pair for pair in models if _groups(pair[0]) == groups]
-        repeats = [
-            repeat
+        sweeps = [
+            sweep
             for size in set_sizes
             for order in orders
-            for repeat in repeats_of(
-                replace(settings, order=order, batch_size=size * groups),
+            for sweep in repeated(
+                [Sweep(alike, replace(settings, order=order, batch_size=size * groups))],
                 noise_seeds,
                 order_seeds if takes_seed(order) else order_seeds[:1],
             )
         ]
-        passes.extend(plan_repeats(alike, repeats))
+        passes.extend(plan_sweeps(sweeps))
     return passes
 
 
@@ -161,7 +161,7 @@ def compositions(cells: pd.DataFrame) -> list[Composition]:
     found = []
     label = cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
     options = ["noise", "clip", "rescale", "space"]
-    noises = {key: NoiseSpec(*key).text for key in cells[options].itertuples(index=False, name=None)}
+    noises = {key: NoiseSpec.stored(*key).text for key in cells[options].itertuples(index=False, name=None)}
     texts = [noises[key] for key in cells[options].itertuples(index=False, name=None)]
     # A network that was tested on several data sets fares in other company on each.
     names = ["model", "noise", "sigma", "mode", "coupled", "data", "checksum", "limit"]
