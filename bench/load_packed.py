@@ -14,6 +14,7 @@ import numpy as np
 from side_by_side import tell
 
 from robustbench_ln import load_results
+from robustbench_ln.calibration import BINS, UNIT, Calibration
 from robustbench_ln.identity import content_hash
 from robustbench_ln.store.factored import smallest
 from robustbench_ln.store.pack import packed_bytes
@@ -57,17 +58,27 @@ def confusion(random: np.random.Generator) -> np.ndarray[Any, np.dtype[np.int64]
     return random.multinomial(IMAGES // CLASSES, shares / shares.sum(1, keepdims=True))
 
 
+def counts_of(random: np.random.Generator) -> Counts:
+    """Return counts of some accuracy, as sure of themselves as they are right."""
+    matrix = confusion(random)
+    right = int(np.trace(matrix))
+    images = random.multinomial(IMAGES, random.dirichlet(np.full(BINS, 0.5)))
+    sure = np.rint(images * (np.arange(BINS) + 0.5) / BINS * UNIT).astype(np.int64)
+    bins = np.stack([images, images * right // IMAGES, sure], axis=1)
+    return Counts(smallest(matrix), None, Calibration(bins, int(random.integers(IMAGES * UNIT))))
+
+
 def main(cells: int) -> None:
     """Pack cells, read them, and print the seconds and the size."""
     random = np.random.default_rng(0)
     packed = {}
     for identity in islice(identities(), cells):
         mode, noise = identity["mode"]["name"], identity["noise"]
-        counts = confusion(random)
+        counts = counts_of(random)
         record = {
             "schema": SCHEMA_VERSION,
             "identity": identity,
-            "counts": Counts(counts, None).record(),
+            "counts": counts.record(),
         }
         how = {
             "run_id": f"20260101T000000Z-{identity['model']['seed']:08x}",
@@ -80,7 +91,7 @@ def main(cells: int) -> None:
             "pass_seconds": 10 + len(packed) // 4 / 1000,
         }
         name = f"localnorm-{mode}-{noise['name']}-{noise['sigma']}-{content_hash(identity)}"
-        packed[name] = (record, smallest(counts), how)
+        packed[name] = (record, counts, how)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.npz"
         started = time.perf_counter()

@@ -11,12 +11,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from load_packed import confusion, identities
+from load_packed import counts_of, identities
 from side_by_side import tell
 
 from robustbench_ln.identity import content_hash
 from robustbench_ln.store.store import Store
-from robustbench_ln.store.stored import Counts
 
 #: Steps of the command, by name: the function, and the folder of its file.
 STEPS = {
@@ -46,9 +45,7 @@ def main(cells: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "results")
         for identity in islice(identities(), cells):
-            store.publish_cell(
-                content_hash(identity), identity, Counts(confusion(random), None), {"run_id": "bench"}
-            )
+            store.publish_cell(content_hash(identity), identity, counts_of(random), {"run_id": "bench"})
         command = [str(Path(sys.executable).parent / "lnbench"), "report", "--results", str(store.root)]
         taken = []
         for _ in range(3):

@@ -33,12 +33,17 @@ COMMANDS = {
     "train": Entry(
         "train",
         "Train the networks of a benchmark, one for each norm and seed.",
-        "lnbench train --benchmark mnist --norm localnorm:groups=5 --seed 0 --seed 1",
+        "lnbench train --benchmark mnist --norm localnorm:groups=5 --train-seeds 0:2",
     ),
     "corrupt-eval": Entry(
         "corrupt_eval",
         "Measure every trained model in every test-time mode that fits it, as noise grows.",
-        "lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1",
+        "lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1 --noise-seeds 0:2",
+    ),
+    "stress": Entry(
+        "stress",
+        "Measure networks in other company: images in other orders, and in smaller and larger sets.",
+        "lnbench stress --noise agn --sigma 0,1 --limit 2000",
     ),
     "convert": Entry(
         "convert",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -24,23 +23,25 @@ from robustbench_ln.noise.severity import (
     check_constants,
     parse_severities,
 )
+from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
-from robustbench_ln.sweep.plan import SweepSettings, missing
-from robustbench_ln.sweep.run import Outcome, check_executor, run_passes
+from robustbench_ln.sweep.plan import SweepSettings
+from robustbench_ln.sweep.run import check_executor
 from robustbench_ln.sweep.several import (
     Sweep,
     by_severity,
     check_strength,
     on_corrupted,
     plan_sweeps,
+    repeated,
     request_of,
 )
 from robustbench_ln.sweep.shard import parse_shard, take_shard
-from robustbench_ln.sweep.targets import choose_networks, pair_with_data
-from robustbench_ln.threads import default_workers
+from robustbench_ln.sweep.targets import choose_networks, pair_with_data, trained_from
 
 from . import options
-from .console import SOME_FAILED, print_json, progress_bar, say
+from .console import SOME_FAILED, print_json, say
+from .measuring import Where, measure, tell_plan
 
 DEFAULT_SIGMAS = "0:4"
 
@@ -117,13 +118,10 @@ def corrupt_eval(
     space: Annotated[
         str, typer.Option(metavar="SPACE", help="Add noise to images in [0, 1] (pixel) or standardised ones.")
     ] = "pixel",
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Seed of the noise and of mode single's groups.")
-    ] = 0,
-    order: Annotated[
-        str, typer.Option(metavar="ORDER", help="Order of the test images: shuffled or class-sorted.")
-    ] = "shuffled",
-    order_seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the shuffled order.")] = 0,
+    noise_seeds: options.NoiseSeeds = "0",
+    train_seeds: options.TrainSeeds = None,
+    order: options.Order = "shuffled",
+    order_seeds: options.OrderSeeds = "0",
     vote: Annotated[
         str, typer.Option(metavar="RULE", help="Rule of the voting modes: majority or mean.")
     ] = "majority",
@@ -197,14 +195,13 @@ def corrupt_eval(
         noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(names)),  # type: ignore[arg-type]
         sigmas=() if folder or severity else parse_sigmas(sigma or DEFAULT_SIGMAS),
         modes=tuple(dict.fromkeys(canonical_mode(text) for text in mode)) if mode else None,
-        seed=seed,
-        order=order,  # type: ignore[arg-type]
-        order_seed=order_seed,
+        order=order,
         vote=vote,  # type: ignore[arg-type]
         batch_size=batch_size,
         limit=limit,
         dtype=precision.name,
     )
+    seeds_of_noise, seeds_of_orders = parse_seeds(noise_seeds), parse_seeds(order_seeds)
     store = writable_store(results)
     run_id = provenance.new_run_id()
     chosen = choose_networks(
@@ -216,73 +213,40 @@ def corrupt_eval(
         run_id=run_id,
         on_note=partial(say, quiet=quiet or json),
     )
+    models = trained_from(chosen.models, parse_seeds(train_seeds) if train_seeds else None)
     note = partial(say, quiet=quiet or json)
     if folder:
-        sweeps = on_corrupted(chosen.models, folder.sets(severities, note), settings)
+        sweeps = on_corrupted(models, folder.sets(severities, note), settings)
     else:
-        pairs = pair_with_data(chosen.models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+        pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
         sweeps = [Sweep(pairs, settings)]
         if severity:
             sweeps = by_severity(pairs, settings, severities, constants)
-    passes = plan_sweeps(sweeps)
+    passes = plan_sweeps(repeated(sweeps, seeds_of_noise, seeds_of_orders))
     if part is not None:
         passes = take_shard(passes, part)
-    todo = missing(passes, store.cell_ids())
-    planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
-    say(
-        f"{planned} cells from {len(chosen.models)} models{f', shard {part}' if part else ''}, "
-        f"{planned - left} of them measured already.",
-        quiet=quiet or json,
-    )
-    if dry_run or not left:
+    plan = tell_plan(store, passes, f", shard {part}" if part else "", quiet=quiet or json)
+    if dry_run or not plan.todo:
         if json:
-            print_json({"planned": planned, "todo": left, "measured": 0, "failed": 0})
-        elif not left:
+            print_json(plan.document())
+        elif not plan.todo:
             say("Nothing to measure. Next: lnbench report", quiet=quiet)
         return
 
-    store.check_writable()
-    store.publish_run(run_id, provenance.run_record(sys.argv[1:], request_of(sweeps)))
     if chosen.drafts:
         from robustbench_ln.models.card import publish_draft
 
+        store.check_writable()
         for draft in chosen.drafts:
             publish_draft(draft, store)
-    with progress_bar(quiet=quiet or json) as bar:
-        task = bar.add_task("measuring", total=left)
-
-        places: set[str] = set()
-
-        def show(outcomes: Sequence[Outcome]) -> None:
-            for outcome in outcomes:
-                if outcome.place not in places:
-                    places.add(outcome.place)
-                    where = f"Computing on {outcome.place}, in {precision.name} ({precision.reason})."
-                    say(where, quiet=quiet or json)
-                bar.update(task, advance=1, description=outcome.line)
-                if (bar.disable or outcome.failure) and not json:
-                    say(outcome.line, quiet=quiet and not outcome.failure)
-
-        if executor == "ray":
-            from robustbench_ln.sweep.on_ray import run_passes_on_ray
-
-            outcomes = run_passes_on_ray(
-                store, todo, run_id=run_id, address=address, threads=threads, device=device, on_pass=show
-            )
-        else:
-            outcomes = run_passes(
-                store,
-                todo,
-                run_id=run_id,
-                workers=workers or default_workers(threads),
-                threads=threads,
-                device=device,
-                on_pass=show,
-            )
-    failed = [outcome for outcome in outcomes if outcome.failure]
+    where = Where(executor, address, workers, threads, device, precision)
+    request = request_of(sweeps) | {"noise_seeds": seeds_of_noise, "order_seeds": seeds_of_orders}
+    outcomes = measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
+    done = replace(plan, failed=sum(1 for outcome in outcomes if outcome.failure))
     if json:
-        print_json({"planned": planned, "todo": left, "measured": left - len(failed), "failed": len(failed)})
+        print_json(done.document())
     else:
-        say(f"Measured {left - len(failed)} cells, {len(failed)} failed. Next: lnbench report", quiet=quiet)
-    if failed:
+        measured = done.todo - done.failed
+        say(f"Measured {measured} cells, {done.failed} failed. Next: lnbench report", quiet=quiet)
+    if done.failed:
         raise typer.Exit(SOME_FAILED)

@@ -93,6 +93,26 @@ Preset = Annotated[
         help="How much of the recipe: paper for all of it, or a shorter one that the benchmark declares.",
     ),
 ]
+Order = Annotated[
+    str,
+    typer.Option(
+        metavar="ORDER",
+        help="Order of the test images: shuffled, class-sorted or dirichlet:ALPHA; matters to coupled modes.",
+    ),
+]
+NoiseSeeds = Annotated[
+    str,
+    typer.Option(
+        metavar="SEEDS", help="Seeds of the noise and of mode single's groups, such as 0:4 or 0,3,7."
+    ),
+]
+OrderSeeds = Annotated[str, typer.Option(metavar="SEEDS", help="Seeds of the order, such as 0:4.")]
+TrainSeeds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SEEDS", help="Only networks of these training seeds, such as 0:2.", show_default="all"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no messages.")]
 DryRun = Annotated[

@@ -17,6 +17,7 @@ from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.work import plan_work
 from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.build import write_paper_page
+from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.threads import default_workers
@@ -53,9 +54,11 @@ def run(
             show_default="all",
         ),
     ] = None,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option(min=0, metavar="N", help="Only this training seed.", show_default="the benchmarks'"),
+    train_seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEEDS", help="Only these training seeds, such as 0:2.", show_default="the benchmarks'"
+        ),
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -91,7 +94,7 @@ def run(
         preset,
         parse_readings(reading),
         tuple(benchmark or ()),
-        tuple(seed or ()),
+        parse_seeds(train_seeds) if train_seeds else (),
         parse_sources(data),
     )
     store = writable_store(results)

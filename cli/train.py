@@ -16,6 +16,7 @@ from robustbench_ln.data.open import open_data
 from robustbench_ln.devices import check_dtype, choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
+from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.training.ranks import ranks_here, recipe_on
 from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
@@ -40,10 +41,12 @@ def train(
             show_default="all of the benchmark",
         ),
     ] = None,
-    seed: Annotated[
-        list[int] | None,
+    train_seeds: Annotated[
+        str | None,
         typer.Option(
-            min=0, metavar="N", help="Train with this seed; may be repeated.", show_default="the benchmark's"
+            metavar="SEEDS",
+            help="Train with these seeds, such as 0:4 or 0,3,7.",
+            show_default="the benchmark's",
         ),
     ] = None,
     epochs: Annotated[
@@ -120,7 +123,7 @@ def train(
         declared,
         data_set,
         norms=norms,
-        seeds=tuple(dict.fromkeys(seed)) if seed else None,
+        seeds=parse_seeds(train_seeds) if train_seeds else None,
         epochs=epochs,
         limit=limit,
         dtype=None if precision is None else precision.name,

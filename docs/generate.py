@@ -159,6 +159,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "measurements": lambda: "\n".join(performance.sections(_measured())),
     "mnist": lambda: _replication().mnist(),
     "answer": lambda: _replication().answer(),
+    "stress": lambda: _replication().stress(),
     "items": lambda: _replication().items(),
     "claims": lambda: _replication().claims(),
 }

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from robustbench_ln.calibration import BINS, NOTHING, UNIT, expected_calibration_error
 from robustbench_ln.noise import NOISES
 
 Floats = npt.NDArray[np.float64]
@@ -118,15 +119,23 @@ def sigma_at_half(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
 def add_metrics(cells: pd.DataFrame) -> pd.DataFrame:
     """Return a table of cells with what follows from their counts.
 
-    Adds `accuracy`, `low` and `high` (95 % Wilson interval), `top_share` and `entropy_share` (collapse), in
-    place of `predicted`.
+    Adds `accuracy`, `low` and `high` (95 % Wilson interval), `top_share` and `entropy_share` (collapse), and
+    `ece` and `nll` (expected calibration error, and negative log-likelihood of an image in nats; NaN where
+    they were not counted), in place of `predicted` and `calibration`.
     """
-    table = cells.drop(columns="predicted")
+    table = cells.drop(columns=["predicted", "calibration"])
     images = table["images"].to_numpy(dtype=np.float64)
     correct = table["correct"].to_numpy(dtype=np.float64)
     with np.errstate(invalid="ignore"):
         table["accuracy"] = correct / images
     table["low"], table["high"] = wilson_interval(correct, images)
+    numbers = np.zeros((len(cells), len(NOTHING.numbers())))
+    for place, own in enumerate(cells["calibration"]):
+        numbers[place] = own
+    bins = numbers[:, :-1].reshape(len(cells), BINS, 3)
+    table["ece"] = expected_calibration_error(bins)
+    with np.errstate(invalid="ignore"):
+        table["nll"] = numbers[:, -1] / UNIT / bins[:, :, 0].sum(1)
     table["top_share"], table["entropy_share"] = np.nan, np.nan
     lengths = np.array([len(counts) for counts in cells["predicted"]], dtype=np.int64)
     for classes in np.unique(lengths):

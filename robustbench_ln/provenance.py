@@ -65,8 +65,8 @@ _PLACES = ("--results", "--data-dir")
 def command_line(arguments: Sequence[str]) -> str:
     """Return the command as typed, without where results and data lie, the user's home written `~`.
 
-    >>> command_line(["train", "--results", "/mnt/x", "--seed", "1", "--data-dir=/y"])
-    'lnbench train --seed 1'
+    >>> command_line(["train", "--results", "/mnt/x", "--train-seeds", "1", "--data-dir=/y"])
+    'lnbench train --train-seeds 1'
     """
     kept = []
     rest = iter(arguments)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
+from robustbench_ln.calibration import NOTHING
 from robustbench_ln.metrics import (
     CURVE,
     add_metrics,
@@ -21,6 +22,8 @@ from robustbench_ln.metrics import (
     top_share,
     wilson_interval,
 )
+
+NONE = NOTHING.numbers()
 
 COUNTS = [(k, n) for n in (1, 2, 5, 10, 497, 10_000) for k in sorted({0, 1, n // 3, n // 2, n - 1, n})]
 
@@ -170,8 +173,8 @@ def cells_of(rows):
 def test_metrics_of_a_table_follow_from_its_counts():
     table = cells_of(
         [
-            {"sigma": 0.0, "images": 10, "correct": 9, "predicted": [9, 1]},
-            {"sigma": 1.0, "images": 10, "correct": 5, "predicted": [10, 0]},
+            {"sigma": 0.0, "images": 10, "correct": 9, "predicted": [9, 1], "calibration": NONE},
+            {"sigma": 1.0, "images": 10, "correct": 5, "predicted": [10, 0], "calibration": NONE},
         ]
     )
     assert "predicted" not in table
@@ -184,7 +187,7 @@ def test_metrics_of_a_table_follow_from_its_counts():
 
 
 def test_a_table_without_cells_keeps_its_columns():
-    empty = pd.DataFrame(columns=[*CURVE, "sigma", "images", "correct", "predicted"])
+    empty = pd.DataFrame(columns=[*CURVE, "sigma", "images", "correct", "predicted", "calibration"])
     table = add_metrics(empty)
     assert len(table) == 0
     assert {"accuracy", "low", "high", "top_share", "entropy_share"} <= set(table.columns)
@@ -192,7 +195,7 @@ def test_a_table_without_cells_keeps_its_columns():
 
 
 def test_each_curve_is_summarized_in_one_row_whatever_it_leaves_out():
-    counts = {"images": 10, "predicted": [5, 5]}
+    counts = {"images": 10, "predicted": [5, 5], "calibration": NONE}
     table = cells_of(
         [
             {"mode": "batch", "groups": 5.0, "sigma": 1.0, "correct": 2, **counts},
@@ -219,6 +222,6 @@ def test_each_curve_is_summarized_in_one_row_whatever_it_leaves_out():
 
 @pytest.mark.parametrize("column", CURVE)
 def test_cells_that_differ_in_more_than_sigma_are_different_curves(column):
-    counts = {"images": 4, "predicted": [2, 2], "correct": 2}
+    counts = {"images": 4, "predicted": [2, 2], "correct": 2, "calibration": NONE}
     table = cells_of([{column: 1, "sigma": 0.0, **counts}, {column: 2, "sigma": 1.0, **counts}])
     assert len(summarize_curves(table)) == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,24 +14,9 @@ from robustbench_ln.noise.corrupt import rescale_channels
 from robustbench_ln.noise.draws import FloatArray
 
 IntArray = npt.NDArray[np.int64]
-Order = Literal["shuffled", "class-sorted"]
 Preprocessing = Mapping[str, tuple[float, ...]]
 #: Bytes of noisy images at hand at once: so few stay in the cache from one operation to the next.
 _CHUNK_BYTES = 2 * 2**20
-
-
-def evaluation_order(labels: IntArray, indices: IntArray, order: Order, seed: int) -> IntArray:
-    """Return the indices of the images in use in the order in which they are evaluated.
-
-    Args:
-        labels: (N,) of the whole split.
-        indices: ascending indices of the images in use.
-        order: "shuffled" is a permutation from `seed`; "class-sorted" is by class, then by index.
-        seed: of the permutation.
-    """
-    if order == "class-sorted":
-        return indices[np.argsort(labels[indices], kind="stable")]
-    return np.random.Generator(np.random.Philox(seed)).permutation(indices)
 
 
 class NoisyImages:

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from torch import nn
 
 from robustbench_ln.batches import rows_at_once
+from robustbench_ln.calibration import calibrate, log_probabilities
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import device_of
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.forward import logits_of
-from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, evaluation_order, standardise
+from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, standardise
+from robustbench_ln.evaluation.order import evaluation_order
 from robustbench_ln.modes import Layout, Vote, count_votes, lay_out
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.noise.draws import FloatArray
@@ -60,6 +62,8 @@ class Reader:
         self._labels, self._indices = labels, indices
         self._predicted = np.full(len(labels), -1, dtype=np.int64)
         self._classes = 0
+        # Logarithms of the probabilities of the class answered and of the true one.
+        self._sure = np.zeros((2, len(labels)))
         self._waiting: list[tuple[IntArray, FloatArray]] = []
         self._counted = 0
         rows = layout.images * layout.copies
@@ -76,7 +80,7 @@ class Reader:
         """Take the next images of the order; run every batch that is full.
 
         Raises:
-            LnbenchError: a logit is not finite.
+            LnbenchError: a logit is not finite, or a label that the network has no output for.
         """
         ready = images if standardised else standardise(images, self._preprocessing)
         held = [*self._waiting, (indices, ready)]
@@ -93,19 +97,13 @@ class Reader:
         self._waiting = [(indices[start:], ready[start:].copy())] if start < len(indices) else []
 
     def counts(self) -> Counts:
-        """Return what was counted, once the whole order has been read.
-
-        Raises:
-            LnbenchError: a label that the network has no output for.
-        """
+        """Return what was counted, once the whole order has been read."""
         predictions = self._predicted[self._indices]
         true = self._labels[self._indices]
-        if true.max() >= self._classes:
-            raise LnbenchError(
-                f"The labels go up to {true.max()}, but the network has {self._classes} classes."
-            )
         confusion = np.bincount(true * self._classes + predictions, minlength=self._classes**2)
-        return Counts(confusion.reshape(self._classes, self._classes), predictions)
+        answered, truth = self._sure[:, self._indices]
+        calibration = calibrate(answered, truth, predictions == true)
+        return Counts(confusion.reshape(self._classes, self._classes), predictions, calibration)
 
     def _run(self, indices: IntArray, images: FloatArray) -> None:
         groups = self._layout.groups_of_sets(indices, self._seed)
@@ -114,11 +112,17 @@ class Reader:
             raise LnbenchError(
                 "The network's logits are not finite.", "Its weights overflow on these images."
             )
-        predicted = count_votes(logits, self._layout.copies, self._vote)
         self._classes = logits.shape[1]
+        largest = self._labels[self._indices].max()
+        if largest >= self._classes:
+            raise LnbenchError(f"The labels go up to {largest}, but the network has {self._classes} classes.")
+        predicted = count_votes(logits, self._layout.copies, self._vote)
         # The order repeats at its end to fill the last batch; an image's first prediction counts.
         fresh = indices[: max(len(self._indices) - self._counted, 0)]
         self._predicted[fresh] = predicted[: len(fresh)]
+        sure = log_probabilities(logits, self._layout.copies)[: len(fresh)]
+        answers = np.stack([predicted[: len(fresh)], self._labels[fresh]])
+        self._sure[:, fresh] = np.take_along_axis(sure.T, answers, axis=0)
         self._counted += len(indices)
 
 

@@ -17,7 +17,7 @@ from robustbench_ln.publish import check_writable, publish_file
 from robustbench_ln.store.results import Results
 
 #: Raised by one whenever the same store would give another page than before.
-PAGE_VERSION = 1
+PAGE_VERSION = 2
 #: The digest stands in the page's first bytes, before style and content.
 _HEAD_BYTES = 2048
 

@@ -20,6 +20,7 @@ from robustbench_ln.report.lines import (
     legend_rows,
     sigma_meaning,
 )
+from robustbench_ln.report.repeats import interval_note
 
 _COLUMNS = [
     "model", "data", "noise", "clip", "rescale", "space", "noise_seed", "mode", "coupled", "batch_size",
@@ -54,7 +55,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
     return Exhibit(
         picture,
         f"Accuracy on {where} by sigma. {_in_words(cells, 'curve_label', styles)}",
-        f"Accuracy on {where}, each network in its home mode. Bands: 95 % Wilson intervals. "
+        f"Accuracy on {where}, each network in its home mode. Bands: {interval_note(cells)} "
         f"Dashed: chance, {percent(1 / len(data.classes))}.",
         csv_uri(_plotted(cells, "curve_label")),
         csv_name("curves", data.label, noise.label),
@@ -108,7 +109,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
         picture,
         f"Accuracy on {where} by sigma and test-time mode. {' '.join(words)}",
         f"Accuracy on {where}, a panel for each network that was measured in several modes. "
-        f"Bands: 95 % Wilson intervals. Dashed: chance, {percent(1 / len(data.classes))}.",
+        f"Bands: {interval_note(cells)} Dashed: chance, {percent(1 / len(data.classes))}.",
         csv_uri(_plotted(cells, "mode_label")),
         csv_name("modes", data.label, noise.label),
         tables,

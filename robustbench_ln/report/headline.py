@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from robustbench_ln.metrics import CURVE, summarize_curves
+from robustbench_ln.report.company import spread_table
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
@@ -39,6 +40,7 @@ class HeadlineRow:
     sigmas: str
     images: str
     seed: str
+    repeats: str
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Headline:
     Attributes:
         label: the data set's name.
         rows: networks by noise.
+        company: spread over orders and set sizes, where several were measured.
         seeds: means over training seeds, where a norm has several.
         remarks: what a reader must know before comparing rows.
     """
 
     label: str
     rows: list[HeadlineRow]
+    company: Table | None
     seeds: Table | None
     remarks: list[str]
 
@@ -69,7 +73,7 @@ def measured_sentence(inputs: Inputs) -> str:
     networks = len({model for data in inputs.data for model in data.cells["model"]})
     images = [f"{counted(data.images, 'test image')} of {data.label}" for data in inputs.data]
     noises = list(dict.fromkeys(noise.label for data in inputs.data for noise in data.noises))
-    cells = sum(len(noise.cells) for data in inputs.data for noise in data.noises)
+    cells = sum(len(noise.measured) for data in inputs.data for noise in data.noises)
     return (
         f"{counted(networks, 'network')} ({listed(list(dict.fromkeys(labels)))}) classified {listed(images)} "
         f"under the noise{'' if len(noises) == 1 else 's'} {listed(noises)}: {counted(cells, 'cell')}, "
@@ -81,7 +85,9 @@ def headline(data: DataGroup) -> Headline:
     """Return the headline of a data set."""
     summaries = [_summaries(noise) for noise in data.noises if not noise.home.empty]
     rows = [row for summary in summaries for row in _rows(summary)]
-    return Headline(data.label, rows, _over_seeds(data, summaries), _remarks(data, summaries))
+    return Headline(
+        data.label, rows, spread_table(data), _over_seeds(data, summaries), _remarks(data, summaries)
+    )
 
 
 def _summaries(noise: NoiseGroup) -> pd.DataFrame:
@@ -96,6 +102,7 @@ def _summaries(noise: NoiseGroup) -> pd.DataFrame:
         images=first["images"].to_numpy(),
         grid=sigmas.to_numpy(),
         noise_label=noise.label,
+        repeats=first["repeats"].to_numpy(),
     )
 
 
@@ -118,6 +125,7 @@ def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
             _grid_text(row.grid),
             number(row.images),
             str(row.train_seed),
+            str(row.repeats),
         )
         for position, row in enumerate(summary.itertuples())
     ]

@@ -27,9 +27,11 @@ from robustbench_ln.report.labels import (
     repeat_parts,
     training_labels,
 )
+from robustbench_ln.report.repeats import averaged, headline_size, without_many_sizes, without_stress
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
+from robustbench_ln.sweep.stress import Composition, compositions
 
 _DATA = ["data", "limit", "checksum"]
 _NOISE = ["noise", "clip", "rescale", "space"]
@@ -48,12 +50,17 @@ class NoiseGroup:
     Attributes:
         spec: the noise with its options.
         label: its name on the page.
-        cells: rows of `load_results`, sorted, with the columns that `DataGroup` names.
+        cells: rows of `load_results`, sorted, with the columns that `DataGroup` names; repeats averaged, and
+            without orders that serve the stress test alone.
+        measured: all rows, one a cell, with the same columns but `repeats`.
+        compositions: how networks fare in other orders and set sizes, where several were measured.
     """
 
     spec: NoiseSpec
     label: str
     cells: pd.DataFrame
+    measured: pd.DataFrame
+    compositions: list[Composition]
 
     @property
     def home(self) -> pd.DataFrame:
@@ -75,7 +82,8 @@ class DataGroup:
             whether the mode is the norm's home mode; `family`, the norm with K; `model_label`;
             `training`, the same for networks that differ in their training seed alone; `training_label`, its
             norm, with what tells it from other trainings of that norm; `curve_label`, different for all
-            curves in home modes; and `mode_label`, different for all curves of a model.
+            curves in home modes; `mode_label`, different for all curves of a model; and `repeats`, how many
+            noise and order seeds the row is the mean of (`robustbench_ln.report.repeats.averaged`).
     """
 
     label: str
@@ -191,7 +199,7 @@ def _by_data(
     ready_made = sorted(set(known["noise"]) - set(NOISES))
     cells = known.assign(
         sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
-        home=[find_norm(row.norm).home_mode == row.mode for row in known.itertuples()],
+        home=known["norm"].map(lambda norm: find_norm(norm).home_mode) == known["mode"],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],
         training=[_training(identities[cell]["model"], recipes) for cell in known["cell"]],
         norm_rank=known["norm"].map(list(NORMS).index),
@@ -202,22 +210,30 @@ def _by_data(
     keys = {key: (str(key[0]), _whole(key[1]), str(key[2])) for key in groups}
     labels = data_labels(keys)
     return [
-        _data_group(labels[key], *keys[key], _labelled(group, identities), data_dir)
-        for key, group in groups.items()
+        _data_group(labels[key], *keys[key], group, identities, data_dir) for key, group in groups.items()
     ]
 
 
 def _data_group(
-    label: str, name: str, limit: int | None, checksum: str, cells: pd.DataFrame, data_dir: Path
+    label: str,
+    name: str,
+    limit: int | None,
+    checksum: str,
+    cells: pd.DataFrame,
+    identities: dict[str, dict[str, Any]],
+    data_dir: Path,
 ) -> DataGroup:
     data = find_decoded(checksum, data_dir)
     count = int(cells["classes"].max())
     names = data.info.classes if data is not None else ()
-    by_noise = cells.sort_values("noise_rank", kind="stable").groupby(_NOISE, sort=False)
+    usual = without_many_sizes(without_stress(cells))
+    usual = usual.assign(home=usual["home"] & headline_size(usual))
+    shown = dict(list(_by_noise(_labelled(averaged(usual), identities))))
     noises = []
-    for options, group in by_noise:
+    for options, measured in _by_noise(_labelled(cells, identities)):
         spec = NoiseSpec.stored(*options)
-        noises.append(NoiseGroup(spec, noise_label(spec), group))
+        several = [one for one in compositions(measured) if one.coupled and len(one.points) > 1]
+        noises.append(NoiseGroup(spec, noise_label(spec), shown[options], measured, several))
     return DataGroup(
         label,
         name,
@@ -228,6 +244,10 @@ def _data_group(
         data,
         noises,
     )
+
+
+def _by_noise(cells: pd.DataFrame) -> Any:
+    return cells.sort_values("noise_rank", kind="stable").groupby(_NOISE, sort=False)
 
 
 def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.DataFrame:

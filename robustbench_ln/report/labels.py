@@ -124,7 +124,8 @@ def way_labels(ways: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
 
 def mode_label(row: Mapping[str, Any]) -> str:
     """Return a mode's name with its options, and whether it couples images, from a row of `load_results`."""
-    mode = f"{row['mode']} {row['blend']}" if row["blend"] else str(row["mode"])
+    # A missing text is None in a row and NaN in a table.
+    mode = f"{row['mode']} {row['blend']}" if isinstance(row["blend"], str) else str(row["mode"])
     return f"{mode} (coupled)" if row["coupled"] else mode
 
 

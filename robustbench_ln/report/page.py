@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from robustbench_ln import __version__
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.report import origins
+from robustbench_ln.report.company import company_table
 from robustbench_ln.report.coverage import Coverage, cover, failure_rows, untested_models
 from robustbench_ln.report.curves import draw_home_curves, draw_mode_curves, home_styles
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_uri
@@ -15,6 +16,7 @@ from robustbench_ln.report.headline import Headline, headline, measured_sentence
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.matrices import collapse_table, draw_confusions
 from robustbench_ln.report.samples import draw_samples
+from robustbench_ln.report.sureness import calibration_table
 from robustbench_ln.report.template import asset, render
 
 #: Longer tables of cells are folded away.
@@ -28,8 +30,10 @@ class NoiseSection:
     label: str
     curves: Exhibit | None
     modes: Exhibit | None
+    company: Table | None
     confusions: list[Exhibit]
     collapse: Table | None
+    calibration: Table | None
     samples: Exhibit | None
 
 
@@ -102,8 +106,10 @@ def _noise_section(inputs: Inputs, data: DataGroup, noise: NoiseGroup, problems:
         noise.label,
         None if home.empty else draw_home_curves(data, noise, home_styles(data)),
         draw_mode_curves(data, noise),
+        company_table(noise),
         confusions,
         None if home.empty else collapse_table(data, noise),
+        None if home.empty else calibration_table(data, noise),
         None if data.data is None else draw_samples(data, noise, inputs.identities),
     )
 
@@ -141,7 +147,7 @@ def _cell_table(inputs: Inputs) -> Table:
         ]
         for data in inputs.data
         for noise in data.noises
-        for row in noise.cells.itertuples()
+        for row in noise.measured.itertuples()
     ]
     columns = [
         "model", "data", "noise", "sigma", "severity", "mode", "images", "correct", "accuracy",

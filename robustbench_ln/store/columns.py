@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from robustbench_ln.calibration import NOTHING
+
 
 def _at(part: str, *keys: str) -> tuple[str, Callable[[Any], Any]]:
     def read(value: Any) -> Any:
@@ -66,4 +68,13 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
         "correct": int(counts["correct"]),
         "classes": len(counts["predicted"]),
         "predicted": [int(count) for count in counts["predicted"]],
+        "calibration": _calibration(counts.get("calibration")),
     }
+
+
+def _calibration(numbers: Any) -> list[int]:
+    if numbers is None:
+        return NOTHING.numbers()
+    if len(numbers) != len(NOTHING.numbers()):
+        raise ValueError(f"{len(numbers)} numbers are no counts of calibration")
+    return [int(number) for number in numbers]

@@ -68,7 +68,7 @@ def read_rows(store: Results) -> tuple[pd.DataFrame, list[str]]:
 
 def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return flat rows as the table of `load_results`, metrics added."""
-    columns = ["cell", *CURVE, "sigma", "images", "correct", "classes", "predicted"]
+    columns = ["cell", *CURVE, "sigma", "images", "correct", "classes", "predicted", "calibration"]
     return _finish(pd.DataFrame(rows, columns=columns))
 
 
@@ -87,7 +87,14 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
             "Pack the results again.",
         ) from error
     columns["images"], columns["correct"], predicted = store.totals()
-    return pd.DataFrame(columns | {"classes": [len(counts) for counts in predicted], "predicted": predicted})
+    return pd.DataFrame(
+        columns
+        | {
+            "classes": [len(counts) for counts in predicted],
+            "predicted": predicted,
+            "calibration": list(store.calibrations),
+        }
+    )
 
 
 def _finish(frame: pd.DataFrame) -> pd.DataFrame:

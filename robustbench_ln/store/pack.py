@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_ln.calibration import NOTHING
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.publish import check_writable, publish_file
 from robustbench_ln.store.factored import factor, smallest
 from robustbench_ln.store.packed import FORMAT, PackedStore
 from robustbench_ln.store.results import LOGS, Results, checked_cell, choose_names
-from robustbench_ln.store.stored import SCHEMA_VERSION
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def pack(source: Results, out: Path | None = None, patterns: Sequence[str] = ())
         except LnbenchError as error:
             problems.append(f"Left out cell '{cell_id}'. {error}")
         else:
-            cells[cell_id] = (record, smallest(counts.confusion), source.how(cell_id))
+            slim = Counts(smallest(counts.confusion), None, counts.calibration)
+            cells[cell_id] = (record, slim, source.how(cell_id))
     models: dict[str, dict[str, Any]] = {}
     trained_by: dict[str, str] = {}
     for model_id in source.model_ids():
@@ -97,19 +99,18 @@ def pack(source: Results, out: Path | None = None, patterns: Sequence[str] = ())
 
 
 def packed_bytes(
-    cells: Mapping[str, tuple[Mapping[str, Any], npt.NDArray[np.integer[Any]], Mapping[str, Any]]],
+    cells: Mapping[str, tuple[Mapping[str, Any], Counts, Mapping[str, Any]]],
     documents: Mapping[str, Any],
 ) -> bytes:
     """Return the content of a packed file; the same results give the same bytes.
 
     Args:
-        cells: by name, the record, the confusion counts (classes, classes) and how it was measured.
+        cells: by name, the record, the counts and how it was measured.
         documents: `models` (by name `card`, and the text of each of `LOGS` or None), `runs` and `failures`.
     """
     names = sorted(cells)
-    records, confusions, hows = [
-        list(column) for column in zip(*(cells[name] for name in names), strict=True)
-    ]
+    records, counts, hows = [list(column) for column in zip(*(cells[name] for name in names), strict=True)]
+    confusions = [own.confusion for own in counts]
     identities = factor([record["identity"] for record in records])
     # All of a record but its identity and what follows from the counts.
     rests = factor(
@@ -126,6 +127,9 @@ def packed_bytes(
         "hows": _text(ways.values),
         "how_codes": ways.codes,
         "documents": _text(documents),
+        "calibration": smallest(
+            np.array([(own.calibration or NOTHING).numbers() for own in counts], np.int64)
+        ),
         "classes": smallest(np.array([len(confusion) for confusion in confusions])),
     }
     for classes in sorted({len(confusion) for confusion in confusions}):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_ln.calibration import NOTHING, Calibration
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import parse_json
 from robustbench_ln.store.factored import Factored
@@ -44,6 +45,7 @@ class PackedStore(Results):
             raise self._damaged("its header names no schema")
         if header["schema"] > SCHEMA_VERSION:
             raise LnbenchError(f"'{root}' was written by a newer lnbench.", "Update lnbench to read it.")
+        self._schema: int = header["schema"]
 
     @property
     def report(self) -> Path:
@@ -130,7 +132,8 @@ class PackedStore(Results):
         """
         number = self._number(cell_id)
         confusions = self._confusions[int(self._classes[number])]
-        return Counts(confusions[self._places[number]].astype(np.int64), None)
+        calibration = Calibration.from_numbers(self.calibrations[number])
+        return Counts(confusions[self._places[number]].astype(np.int64), None, calibration)
 
     def totals(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[npt.NDArray[np.int64]]]:
         """Return images (cells,), correct (cells,) and predictions by class, (classes,) for each cell."""
@@ -144,6 +147,17 @@ class PackedStore(Results):
             for number, counts in zip(numbers.tolist(), by_class, strict=True):
                 predicted[number] = counts
         return images, correct, predicted
+
+    @cached_property
+    def calibrations(self) -> npt.NDArray[np.int64]:
+        """The numbers of `Calibration` of all cells, (cells, numbers); zeros where it was not counted."""
+        shape = (len(self.cells), len(NOTHING.numbers()))
+        if self._schema < 2:
+            return np.zeros(shape, np.int64)
+        found = self._array("calibration")
+        if found.shape != shape or found.dtype.kind != "u":
+            raise self._damaged("'calibration' is not one row of counts a cell")
+        return found.astype(np.int64)
 
     # Runs and failures
 

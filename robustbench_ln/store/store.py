@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from robustbench_ln.calibration import Calibration
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import canonical_json, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
@@ -183,6 +184,8 @@ class Store(Results):
         if counts.predictions is not None:
             dtype = np.uint16 if len(counts.confusion) <= 2**16 else np.uint32
             arrays["predictions"] = counts.predictions.astype(dtype)
+        if counts.calibration is not None:
+            arrays["calibration"] = np.array(counts.calibration.numbers(), np.int64)
         archive = io.BytesIO()
         np.savez_compressed(archive, allow_pickle=False, **arrays)
         record = {"schema": SCHEMA_VERSION, "identity": identity, "counts": counts.record()}
@@ -205,7 +208,9 @@ class Store(Results):
             # numpy.load leaves a broken archive open when it opened the file itself.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 predictions = arrays["predictions"].astype(np.int64) if "predictions" in arrays else None
-                return Counts(arrays["confusion"].astype(np.int64), predictions)
+                numbers = arrays.get("calibration")
+                calibration = None if numbers is None else Calibration.from_numbers(numbers)
+                return Counts(arrays["confusion"].astype(np.int64), predictions, calibration)
         except Exception as error:
             # A broken archive raises from zipfile, zlib or numpy, each its own kinds.
             raise LnbenchError(

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_ln.calibration import Calibration
 from robustbench_ln.errors import LnbenchError
 
-#: Of cards, records and packed files.
-SCHEMA_VERSION = 1
+#: Of cards, records and packed files. Version 2 counts calibration.
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class Counts:
         confusion: (classes, classes) int64, [true, predicted].
         predictions: (images,) predicted class of each image in use, by ascending index; None for a cell
             that comes from packed results, which leave them out.
+        calibration: how sure the network was; None for a cell of schema 1, which did not count it.
     """
 
     confusion: npt.NDArray[np.int64]
     predictions: npt.NDArray[np.int64] | None
+    calibration: Calibration | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the counts that `record.json` carries."""
@@ -35,6 +38,7 @@ class Counts:
             "images": int(self.confusion.sum()),
             "correct": int(np.trace(self.confusion)),
             "predicted": [int(count) for count in self.confusion.sum(0)],
+            **({"calibration": self.calibration.numbers()} if self.calibration else {}),
         }
 
 

@@ -13,7 +13,8 @@ from torch import nn
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import choose_dtype, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.evaluation.images import NoisyImages, Order, evaluation_order
+from robustbench_ln.evaluation.images import NoisyImages
+from robustbench_ln.evaluation.order import evaluation_order, takes_seed
 from robustbench_ln.evaluation.reader import Reader, evaluation_mode, read_all
 from robustbench_ln.modes import Vote, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, parse_sigmas
@@ -38,7 +39,7 @@ def evaluate(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     seed: int = 0,
-    order: Order = "shuffled",
+    order: str = "shuffled",
     order_seed: int = 0,
     vote: Vote = "majority",
     clip: bool = False,
@@ -59,8 +60,9 @@ def evaluate(
         mean: of each channel, what the network's own normalization takes off images in [0, 1]; default 0.
         std: of each channel, what it then divides by; default 1.
         seed: of the noise and of mode `single`'s groups.
-        order: "shuffled" or "class-sorted"; matters to modes that couple images.
-        order_seed: of the permutation.
+        order: "shuffled", "class-sorted" or "dirichlet:ALPHA", see `robustbench_ln.evaluation.order`; matters
+            to modes that couple images.
+        order_seed: of what is drawn in it.
         vote: "majority" or "mean", the rule of the voting modes.
         clip: clip noisy images to [0, 1].
         limit: use this many images, a fixed random choice.
@@ -105,7 +107,7 @@ def evaluate(
     preprocessing = {"mean": _each(mean, 0.0, channels, "mean"), "std": _each(std, 1.0, channels, "std")}
     layouts = [lay_out(mode, norm, groups, batch_size) for mode in modes or modes_for(norm)]
     indices = limited(len(arrays.labels), limit)
-    ordered = evaluation_order(arrays.labels, indices, order, order_seed)
+    ordered = evaluation_order(arrays.labels, indices, settings.order, order_seed)
     rows, confusions = [], {}
     with evaluation_mode(network), full_precision(), memory_checked():
         for one in sigmas:
@@ -135,8 +137,8 @@ def evaluate(
                         "coupled": layout.coupled,
                         "batch_size": batch_size if layout.coupled else None,
                         "set_size": layout.set_size if layout.coupled else None,
-                        "order": order if layout.coupled else None,
-                        "order_seed": order_seed if layout.coupled and order == "shuffled" else None,
+                        "order": settings.order if layout.coupled else None,
+                        "order_seed": order_seed if layout.coupled and takes_seed(settings.order) else None,
                         "limit": limit,
                         "dtype": settings.dtype,
                         "classes": len(counts.confusion),

@@ -15,7 +15,8 @@ from robustbench_ln import provenance
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import choose_device, describe, device_label, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.evaluation.images import NoisyImages, evaluation_order
+from robustbench_ln.evaluation.images import NoisyImages
+from robustbench_ln.evaluation.order import evaluation_order
 from robustbench_ln.evaluation.reader import Reader, read_all
 from robustbench_ln.store.stored import Counts
 from robustbench_ln.sweep.plan import NoisyPass

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.devices import DTYPES
 from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.evaluation.images import Order
+from robustbench_ln.evaluation.order import check_order, takes_seed
 from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json
 from robustbench_ln.modes import MODES, Layout, Vote, fits_norm, lay_out, modes_for, parse_mode
 from robustbench_ln.noise import NoiseSpec, sigma_value
@@ -31,9 +31,9 @@ class SweepSettings:
         sigmas: decimal strings.
         modes: test-time modes; None for all that fit each network.
         seed: of the noise, and of mode `single`'s groups.
-        order: of the test images: a seeded permutation, or sorted by class, which starves batch statistics
-            of variety.
-        order_seed: of the permutation.
+        order: of the test images, see `robustbench_ln.evaluation.order`: all but "shuffled" starve batch
+            statistics of variety.
+        order_seed: of what is drawn in it.
         vote: rule of the voting modes.
         batch_size: N of the coupled modes; None for each network's training batch.
         limit: evaluate this many images only.
@@ -48,7 +48,7 @@ class SweepSettings:
     sigmas: tuple[str, ...]
     modes: tuple[str, ...] | None = None
     seed: int = 0
-    order: Order = "shuffled"
+    order: str = "shuffled"
     order_seed: int = 0
     vote: Vote = "majority"
     batch_size: int | None = None
@@ -60,12 +60,12 @@ class SweepSettings:
             for sigma in self.sigmas:
                 sigma_value(noise.family, sigma)
         for kind, value, known in (
-            ("order", self.order, get_args(Order)),
             ("vote rule", self.vote, get_args(Vote)),
             ("dtype", self.dtype, tuple(DTYPES.values())),
         ):
             if value not in known:
                 raise UnknownNameError(kind, value, known)
+        object.__setattr__(self, "order", check_order(self.order))
         for name, number in (("limit", self.limit), ("batch size", self.batch_size)):
             if number is not None and number < 1:
                 raise LnbenchError(f"A {name} of {number} holds no image.", "Give 1 or more.")
@@ -239,7 +239,7 @@ def _coupling(layout: Layout, settings: SweepSettings) -> dict[str, Any] | None:
         "batch_size": layout.images * layout.copies,
         "set_size": layout.set_size,
         "order": settings.order,
-        "order_seed": settings.order_seed if settings.order == "shuffled" else None,
+        "order_seed": settings.order_seed if takes_seed(settings.order) else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Several sweeps of one command: sigmas that severities name, and images that were corrupted elsewhere.
+"""Several sweeps of one command: repeats, sigmas that severities name, and images corrupted elsewhere.
 
 Importing this file does not import torch.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from robustbench_ln.data.corrupted import CorruptedSet
@@ -23,7 +24,7 @@ from robustbench_ln.sweep.plan import NoisyPass, SweepSettings, plan_cells
 class Sweep:
     """Networks, each with the data to test it on, and what is asked of them."""
 
-    pairs: list[tuple[StoredModel, DataSet]]
+    pairs: Sequence[tuple[StoredModel, DataSet]]
     settings: SweepSettings
 
 
@@ -52,9 +53,29 @@ def check_strength(given: Mapping[str, object], *, severity: bool, constants: bo
         raise LnbenchError("--constants says what --severity names.", "Add --severity 1:5 or leave it out.")
 
 
+def repeated(sweeps: Sequence[Sweep], noise_seeds: Sequence[int], order_seeds: Sequence[int]) -> list[Sweep]:
+    """Return sweeps once for each pair of a noise seed and an order seed."""
+    return [
+        replace(sweep, settings=replace(sweep.settings, seed=noise_seed, order_seed=order_seed))
+        for noise_seed, order_seed in product(noise_seeds, order_seeds)
+        for sweep in sweeps
+    ]
+
+
 def plan_sweeps(sweeps: Sequence[Sweep]) -> list[NoisyPass]:
-    """Return all cells of some sweeps, grouped into passes; the errors are those of `plan_cells`."""
-    return [one for sweep in sweeps for one in plan_cells(sweep.pairs, sweep.settings)]
+    """Return the cells of sweeps, each once, grouped into passes; the errors are those of `plan_cells`.
+
+    Sweeps may ask for the same cell: an order changes nothing in modes that couple no images.
+    """
+    planned: set[str] = set()
+    passes = []
+    for sweep in sweeps:
+        for one in plan_cells(sweep.pairs, sweep.settings):
+            new = [cell for cell in one.cells if cell.id not in planned]
+            planned.update(cell.id for cell in new)
+            if new:
+                passes.append(replace(one, cells=new))
+    return passes
 
 
 def request_of(sweeps: Sequence[Sweep]) -> dict[str, Any]:

@@ -98,6 +98,23 @@ def choose_networks(
     return Chosen(list(by_id.values()), drafts)
 
 
+def trained_from(models: Sequence[StoredModel], seeds: Sequence[int] | None) -> list[StoredModel]:
+    """Return the networks of some training seeds; all without seeds.
+
+    Raises:
+        LnbenchError: no network has one of the seeds.
+    """
+    known = {model.card["recipe"]["seed"] for model in models}
+    for seed in seeds or ():
+        if seed not in known:
+            there = f"There are: {', '.join(map(str, sorted(known)))}."
+            raise LnbenchError(
+                f"No chosen network has the training seed {seed}.",
+                f"{there} Train it: lnbench train --train-seeds {seed}",
+            )
+    return [model for model in models if seeds is None or model.card["recipe"]["seed"] in seeds]
+
+
 def without_data(models: Sequence[StoredModel]) -> list[StoredModel]:
     """Return the networks from outside, which no data set is known for."""
     return [model for model in models if model.card["how"]["data"] is None]

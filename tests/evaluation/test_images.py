@@ -6,7 +6,7 @@ import pytest
 from robustbench_ln import add_noise
 from robustbench_ln.data.dataset import Arrays
 from robustbench_ln.evaluation import images as images_module
-from robustbench_ln.evaluation.images import NoisyImages, evaluation_order, standardise
+from robustbench_ln.evaluation.images import NoisyImages, standardise
 from robustbench_ln.noise import NOISES, NoiseSpec
 from robustbench_ln.noise.draws import draw
 
@@ -38,36 +38,6 @@ def read(stream, order):
 
 def column(values):
     return np.asarray(values, dtype=np.float64).reshape(1, -1, 1, 1)
-
-
-@pytest.mark.parametrize("count", [1, 2, 17, 100])
-@pytest.mark.parametrize("seed", [0, 1, 12345])
-def test_a_shuffled_order_holds_every_image_once_and_is_the_same_each_time(count, seed):
-    labels, indices = np.zeros(200, dtype=np.int64), np.arange(0, 2 * count, 2)
-    order = evaluation_order(labels, indices, "shuffled", seed)
-    assert sorted(order) == indices.tolist()
-    assert np.array_equal(order, evaluation_order(labels, indices, "shuffled", seed))
-
-
-def test_another_seed_gives_another_order_and_the_first_is_pinned():
-    labels, indices = np.zeros(10, dtype=np.int64), np.arange(10)
-    orders = [evaluation_order(labels, indices, "shuffled", seed).tolist() for seed in range(5)]
-    assert len(set(map(tuple, orders))) == 5
-    assert orders[0] == [8, 0, 3, 7, 6, 4, 1, 5, 2, 9]  # stored numbers of coupled modes rest on it
-
-
-def test_a_class_sorted_order_is_by_label_then_by_index():
-    arrays = split_of(50)
-    indices = np.arange(0, 50, 3)
-    order = evaluation_order(arrays.labels, indices, "class-sorted", seed=9)
-    assert order.tolist() == sorted(indices.tolist(), key=lambda index: (arrays.labels[index], index))
-
-
-def test_ordering_leaves_the_indices_alone():
-    indices = np.arange(50)
-    for order in ("shuffled", "class-sorted"):
-        evaluation_order(split_of(50).labels, indices, order, seed=1)
-    assert np.array_equal(indices, np.arange(50))
 
 
 @pytest.mark.parametrize("name", NOISES)

@@ -49,6 +49,8 @@ class Maker:
         noise_seed=0,
         batch_size=5,
         coupled=False,
+        order="shuffled",
+        order_seed=0,
         run="run-1",
     ):
         """Publish a cell of which `correct` images are on the diagonal and the rest beside it."""
@@ -72,8 +74,8 @@ class Maker:
             "coupling": {
                 "batch_size": batch_size,
                 "set_size": batch_size,
-                "order": "shuffled",
-                "order_seed": 0,
+                "order": order,
+                "order_seed": order_seed,
             }
             if coupled
             else None,

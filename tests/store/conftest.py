@@ -75,7 +75,9 @@ class Writer:
         self.cell("0", coupled=False, seed=3)
         self.cell("0.5", model="other-localnorm-s1.cc.dd", classes=300, seed=4, run="run-3")
         for run in range(5):
-            self.store.publish_run(f"run-{run}", {"command": f"lnbench train --seed {run}", "request": {}})
+            self.store.publish_run(
+                f"run-{run}", {"command": f"lnbench train --train-seeds {run}", "request": {}}
+            )
         failed = {"identity": {"model": {"id": "m-localnorm-s0.aa.bb"}}, "reason": "no", "how": {}}
         self.store.publish_failure("c-1", "run-4", failed)
         return self.store

@@ -63,7 +63,7 @@ def test_predictions_and_weights_are_said_to_be_left_out(packed):
     assert packed.counts(cell).predictions is None
     with pytest.raises(LnbenchError, match="packed results leave them out"):
         packed.predictions(cell)
-    with pytest.raises(LnbenchError, match=r"weights .* not in the packed .* lnbench train --seed 2"):
+    with pytest.raises(LnbenchError, match=r"weights .* not in the packed .* lnbench train --train-seeds 2"):
         load_network(packed.model("other-localnorm-s1.cc.dd"))
 
 
@@ -149,7 +149,8 @@ def test_fifty_thousand_cells_come_back(tmp_path):
     for number in range(cells):
         identity = {"model": models[number // 500], "noise": noises[number % 500], **rest}
         record = {"schema": SCHEMA_VERSION, "identity": identity}
-        packed[f"{number:05d}"] = (record, confusions[number], {"run_id": f"run-{number // 7}"})
+        counts = Counts(confusions[number], None)
+        packed[f"{number:05d}"] = (record, counts, {"run_id": f"run-{number // 7}"})
     path = tmp_path / "many.npz"
     path.write_bytes(packed_bytes(packed, {"models": {}, "runs": {}, "failures": {}}))
 

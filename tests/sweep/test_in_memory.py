@@ -11,7 +11,7 @@ from robustbench_ln import (
     add_noise,
     evaluate,
 )
-from robustbench_ln.evaluation.images import evaluation_order
+from robustbench_ln.evaluation.order import evaluation_order
 from robustbench_ln.noise.draws import draw_groups
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.norms.sets import SetNorm

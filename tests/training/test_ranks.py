@@ -105,7 +105,7 @@ def test_the_command_trains_under_torchrun_and_goes_on_after_a_kill(tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
     assert list((folders["killed"] / "results").glob("models/[!.]*")) == []
     # Two networks: the processes stay connected from one to the next.
-    again = run(*launched, "--seed", "0", "--seed", "1", cwd=folders["killed"], **data)
+    again = run(*launched, "--train-seeds", "0,1", cwd=folders["killed"], **data)
     assert again.returncode == 0, again.stderr
     (card, two), (_, killed) = (only_model(folder) for folder in folders.values())
     assert card["how"]["ranks"] == 2

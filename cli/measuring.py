@@ -1,0 +1,133 @@
+"""Measure planned cells and tell how far it is: what every command that sweeps does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from robustbench_ln import provenance
+from robustbench_ln.devices import Dtype
+from robustbench_ln.store.store import Store
+from robustbench_ln.sweep.plan import NoisyPass, missing
+from robustbench_ln.sweep.run import Outcome, run_passes
+from robustbench_ln.threads import default_workers
+
+from .console import progress_bar, say
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where passes run.
+
+    Attributes:
+        executor: "local" or "ray".
+        address: of the Ray cluster.
+        workers: processes; None for as many as the cores take.
+        threads: of torch in each process.
+        device: "auto", "cpu" or "cuda".
+        precision: in which networks multiply.
+    """
+
+    executor: str
+    address: str | None
+    workers: int | None
+    threads: int
+    device: str
+    precision: Dtype
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How a plan came out.
+
+    Attributes:
+        planned: number of cells of the plan.
+        todo: how many of them were missing.
+        failed: how many of those could not be measured.
+    """
+
+    planned: int
+    todo: int
+    failed: int
+
+    def document(self) -> dict[str, int]:
+        """Return the numbers for `--json`."""
+        return {
+            "planned": self.planned,
+            "todo": self.todo,
+            "measured": self.todo - self.failed,
+            "failed": self.failed,
+        }
+
+
+def tell_plan(store: Store, passes: Sequence[NoisyPass], shard: str, *, quiet: bool) -> Measured:
+    """Say how many cells a plan has and how many of them are measured, and return these numbers."""
+    todo = missing(passes, store.cell_ids())
+    planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
+    models = len({cell.model.id for one in passes for cell in one.cells})
+    text = f"{planned} cells from {models} models{shard}, {planned - left} of them measured already."
+    say(text, quiet=quiet)
+    return Measured(planned, left, 0)
+
+
+def measure(
+    store: Store,
+    passes: Sequence[NoisyPass],
+    where: Where,
+    request: dict[str, Any],
+    *,
+    run_id: str,
+    quiet: bool,
+    json: bool,
+) -> list[Outcome]:
+    """Measure the cells of a plan that the store lacks, and say each as it comes.
+
+    Args:
+        store: the results folder.
+        passes: the plan.
+        where: it is computed.
+        request: what was asked for, for the record of the invocation.
+        run_id: names the invocation.
+        quiet: print failures alone.
+        json: print nothing; the command prints one document.
+    """
+    todo = missing(passes, store.cell_ids())
+    store.check_writable()
+    store.publish_run(run_id, provenance.run_record(sys.argv[1:], request))
+    with progress_bar(quiet=quiet or json) as bar:
+        task = bar.add_task("measuring", total=sum(len(one.cells) for one in todo))
+        places: set[str] = set()
+
+        def show(outcomes: Sequence[Outcome]) -> None:
+            for outcome in outcomes:
+                if outcome.place not in places:
+                    places.add(outcome.place)
+                    precision = f"{where.precision.name} ({where.precision.reason})"
+                    say(f"Computing on {outcome.place}, in {precision}.", quiet=quiet or json)
+                bar.update(task, advance=1, description=outcome.line)
+                if (bar.disable or outcome.failure) and not json:
+                    say(outcome.line, quiet=quiet and not outcome.failure)
+
+        if where.executor == "ray":
+            from robustbench_ln.sweep.on_ray import run_passes_on_ray
+
+            return run_passes_on_ray(
+                store,
+                todo,
+                run_id=run_id,
+                address=where.address,
+                threads=where.threads,
+                device=where.device,
+                on_pass=show,
+            )
+        return run_passes(
+            store,
+            todo,
+            run_id=run_id,
+            workers=where.workers or default_workers(where.threads),
+            threads=where.threads,
+            device=where.device,
+            on_pass=show,
+        )

@@ -1,0 +1,129 @@
+"""`lnbench stress`: how much a number depends on the other images of its batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from robustbench_ln import provenance
+from robustbench_ln.devices import choose_dtype
+from robustbench_ln.evaluation.order import check_order
+from robustbench_ln.modes import MODES, canonical_mode
+from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
+from robustbench_ln.seeds import parse_seeds
+from robustbench_ln.store.frame import read_rows
+from robustbench_ln.store.open import writable_store
+from robustbench_ln.sweep.plan import SweepSettings
+from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, Composition, compositions, plan_stress
+from robustbench_ln.sweep.targets import choose_models, pair_with_data
+
+from . import options
+from .console import SOME_FAILED, output, print_json, say
+from .measuring import Where, measure, tell_plan
+
+
+def stress(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only models whose name matches.", show_default="all"),
+    ] = None,
+    noise: Annotated[
+        list[str], typer.Option(metavar="NAME", help=f"Noise; may be repeated: {', '.join(NOISES)}.")
+    ] = ["agn"],  # noqa: B006 - Typer reads the default and never changes it
+    sigma: Annotated[str, typer.Option(metavar="GRID", help="As for lnbench corrupt-eval.")] = "0",
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}.",
+            show_default="all that fit",
+        ),
+    ] = None,
+    order: Annotated[
+        list[str],
+        typer.Option(metavar="ORDER", help="Order of the test images; may be repeated: dirichlet:ALPHA."),
+    ] = list(ORDERS),  # noqa: B006
+    set_size: Annotated[
+        list[int],
+        typer.Option(min=1, metavar="S", help="Images that share statistics; may be repeated."),
+    ] = list(SET_SIZES),  # noqa: B006
+    noise_seeds: options.NoiseSeeds = "0",
+    order_seeds: options.OrderSeeds = "0:2",
+    data: options.Data = None,
+    image_size: options.ImageSize = None,
+    limit: options.Limit = None,
+    workers: options.Workers = None,
+    threads: options.WorkerThreads = 1,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "fp32",
+    results: options.Results = options.DEFAULT_RESULTS,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure networks in other company: images in other orders, and in smaller and larger sets.
+
+    A mode that takes statistics from other test images gives another number in each. The cells are stored
+    like any, and lnbench report shows their spread beside the headline.
+    """
+    precision = choose_dtype(dtype, device)
+    settings = SweepSettings(
+        tuple(NoiseSpec(name) for name in dict.fromkeys(noise)),
+        parse_sigmas(sigma),
+        modes=tuple(dict.fromkeys(canonical_mode(text) for text in mode)) if mode else None,
+        limit=limit,
+        dtype=precision.name,
+    )
+    store = writable_store(results)
+    models = choose_models(store, model or [])
+    pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+    passes = plan_stress(
+        pairs,
+        settings,
+        orders=tuple(dict.fromkeys(check_order(text) for text in order)),
+        set_sizes=tuple(dict.fromkeys(set_size)),
+        noise_seeds=parse_seeds(noise_seeds),
+        order_seeds=parse_seeds(order_seeds),
+    )
+    plan = tell_plan(store, passes, "", quiet=quiet or json)
+    if dry_run:
+        if json:
+            print_json(plan.document())
+        return
+    failed = 0
+    if plan.todo:
+        where = Where("local", None, workers, threads, device, precision)
+        run_id = provenance.new_run_id()
+        request = {"stress": settings.request()}
+        outcomes = measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
+        failed = sum(1 for outcome in outcomes if outcome.failure)
+    planned = {cell.id for one in passes for cell in one.cells}
+    rows, problems = read_rows(store)
+    for problem in problems:
+        say(problem, quiet=quiet)
+    found = compositions(rows[rows["cell"].isin(planned)])
+    if json:
+        told = replace(plan, failed=failed).document()
+        print_json(told | {"modes": [one.document() for one in found]})
+    else:
+        for one in found:
+            print_composition(one)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def print_composition(one: Composition) -> None:
+    """Print how one network in one mode fares: a row an order, a column a set size."""
+    table = Table(box=None, pad_edge=False, title=escape(one.title), title_justify="left")
+    for place, heading in enumerate(one.columns):
+        table.add_column(heading, no_wrap=True, justify="left" if place == 0 else "right")
+    for row in one.rows:
+        table.add_row(*map(escape, row))
+    output.print(table)
+    output.print(f"{escape(one.spread)}\n")
