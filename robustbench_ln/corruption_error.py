@@ -28,6 +28,8 @@ _DATA = ["data", "checksum", "limit"]
 _WAY = [column for column in CURVE if column not in _NOISE]
 #: What must be equal in a network and its baseline, beside the data.
 _SHARED = ["noise_seed", "dtype", "protocol"]
+#: What couples images: equal where both have it and the baseline was measured with it.
+_REPEATED = ["batch_size", "order", "order_seed"]
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,10 @@ def _baseline(here: pd.DataFrame, model: str, mode: str, way: Mapping[str, Any])
     rows = here[(here["model"] == model) & (here["mode"] == mode)]
     for column in _SHARED:
         rows = rows[rows[column] == way[column]]
+    for column in _REPEATED:
+        # Of a baseline that was measured several times, the time that is the network's own.
+        alike = rows[rows[column] == way[column]] if pd.notna(way[column]) else rows
+        rows = alike if len(alike) else rows
     ways = rows.drop_duplicates(_WAY)
     if not len(ways):
         return rows, f"the baseline was not measured in mode {mode} with the same seed and precision"

@@ -174,6 +174,25 @@ def test_a_baseline_measured_in_several_ways_is_no_baseline():
     assert net.reason == "the baseline was measured in 2 ways (coupled, batch_size)"
 
 
+def test_of_a_repeated_baseline_the_one_in_the_network_s_own_order_counts():
+    coupled = {"coupled": True, "mode": "batch", "batch_size": 8, "order": "shuffled"}
+
+    def repeat(rows, seed, more):
+        return [
+            row
+            | coupled
+            | {"order_seed": seed, "correct": row["correct"] - more, "cell": f"{row['cell']}{seed}"}
+            for row in rows
+        ]
+
+    rows = [*repeat(BASE, 0, 0), *repeat(BASE, 1, 10), *repeat(NET, 1, 0)]
+    net = results(rows, baseline_mode="batch")["net", "batch", "images"]
+    assert net.mce == pytest.approx((100 / 250 + 60 / 200) / 2)
+    assert net.relative_mce == pytest.approx((80 / 150 + 40 / 100) / 2)
+    alone = results([*rows, *NET], baseline_mode="batch")["net", "frozen", "images"]
+    assert alone.reason == "the baseline was measured in 2 ways (order_seed)"
+
+
 def test_another_noise_seed_of_the_baseline_is_no_match():
     base = [row | {"noise_seed": 1, "cell": row["cell"] + "1"} for row in BASE]
     assert results([*base, *NET])["net", "frozen", "images"].mce is None
