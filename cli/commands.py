@@ -70,6 +70,11 @@ COMMANDS = {
         "Write the report: curves, modes, confusion matrices, noisy samples, coverage and provenance.",
         "lnbench report --results results/replication.npz --out page.html",
     ),
+    "mce": Entry(
+        "mce",
+        "Print mCE and relative mCE of every network in every mode, against a baseline of the store.",
+        "lnbench mce --baseline 'cifar10-resnet32-batchnorm*'",
+    ),
     "results": Entry("results", "Pack results into one small file, or merge them."),
 }
 

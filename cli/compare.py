@@ -68,6 +68,12 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
     results: options.ReadResults = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    corrupted: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder of ready-made corrupted images, for cells measured on them."
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compare two networks, or two modes, on the same noisy images: differences with intervals and tests.
@@ -77,7 +83,7 @@ def compare(
     if csv is not None:
         check_writable(csv.parent, "Name another file.")
     asked = Asked(a, b, tuple(noise or ()), sigma, tuple(mode or ()), data, seed)
-    comparison = compare_networks(open_store(results), asked, data_dir)
+    comparison = compare_networks(open_store(results), asked, data_dir, corrupted)
     if csv is not None:
         publish_file(csv, tell.csv_bytes(comparison))
     dropped = [] if fail_drop is None else tell.drops(comparison, fail_drop)

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from robustbench_ln import provenance
+from robustbench_ln.data.corrupted import open_corrupted
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.modes import MODES, canonical_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
+from robustbench_ln.noise.severity import (
+    GRADED,
+    SEVERITIES,
+    SIGMAS,
+    SMALL_SIDE,
+    check_constants,
+    parse_severities,
+)
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings
-from robustbench_ln.sweep.repeats import plan_repeats, repeats_of
 from robustbench_ln.sweep.run import check_executor
+from robustbench_ln.sweep.several import (
+    Sweep,
+    by_severity,
+    check_strength,
+    on_corrupted,
+    plan_sweeps,
+    repeated,
+    request_of,
+)
 from robustbench_ln.sweep.shard import parse_shard, take_shard
 from robustbench_ln.sweep.targets import choose_networks, pair_with_data, trained_from
 
@@ -25,17 +43,51 @@ from . import options
 from .console import SOME_FAILED, print_json, say
 from .measuring import Where, measure, tell_plan
 
+DEFAULT_SIGMAS = "0:4"
+
 
 def corrupt_eval(
     noise: Annotated[
-        list[str], typer.Option(metavar="NAME", help=f"Noise; may be repeated: {', '.join(NOISES)}.")
-    ] = ["agn"],  # noqa: B006 - Typer reads the default and never changes it
-    sigma: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            metavar="GRID", help="START:STOP (nine points), START:STOP:STEP, or a comma list; mbn ends at 1."
+            metavar="NAME",
+            help=f"Noise; may be repeated: {', '.join(NOISES)}. With --corrupted the name of a file.",
+            show_default="agn, or all files of --corrupted",
         ),
-    ] = "0:4",
+    ] = None,
+    sigma: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GRID",
+            help="START:STOP (nine points), START:STOP:STEP, or a comma list; mbn ends at 1.",
+            show_default=DEFAULT_SIGMAS,
+        ),
+    ] = None,
+    severity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help=f"In place of --sigma, 1:5 or 1,3,5: the published constants of {', '.join(GRADED)}; "
+            "with --corrupted the severities to read.",
+            show_default="none, or 1:5 of --corrupted",
+        ),
+    ] = None,
+    constants: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=check_constants,
+            help=f"Whose constants --severity names: {', '.join(SIGMAS)}.",
+            show_default=f"cifar-c up to {SMALL_SIDE} pixels, else imagenet-c",
+        ),
+    ] = None,
+    corrupted: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Measure ready-made images in place of noise: a folder in CIFAR-10-C's layout.",
+        ),
+    ] = None,
     mode: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,9 +181,19 @@ def corrupt_eval(
         raise LnbenchError("Other machines might choose otherwise.", "Name --dtype fp32 or bf16.")
     part = parse_shard(shard) if shard else None
     precision = choose_dtype(dtype, device)
+    given = {"--sigma": sigma, "--clip": clip, "--rescale": rescale, "--space": space != "pixel"}
+    check_strength(
+        given | {"--data": data, "--image-size": image_size},
+        severity=severity is not None,
+        constants=constants is not None,
+        corrupted=corrupted is not None,
+    )
+    severities = parse_severities(severity) if severity else SEVERITIES
+    folder = open_corrupted(corrupted, noise or ()) if corrupted else None
+    names = [] if folder else noise or ["agn"]
     settings = SweepSettings(
-        noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(noise)),  # type: ignore[arg-type]
-        sigmas=parse_sigmas(sigma),
+        noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(names)),  # type: ignore[arg-type]
+        sigmas=() if folder or severity else parse_sigmas(sigma or DEFAULT_SIGMAS),
         modes=tuple(dict.fromkeys(canonical_mode(text) for text in mode)) if mode else None,
         order=order,
         vote=vote,  # type: ignore[arg-type]
@@ -147,13 +209,20 @@ def corrupt_eval(
         model or [],
         network=network,
         image_size=image_size,
-        data=data,
+        data=data if folder is None else folder.spec,
         run_id=run_id,
         on_note=partial(say, quiet=quiet or json),
     )
     models = trained_from(chosen.models, parse_seeds(train_seeds) if train_seeds else None)
-    pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
-    passes = plan_repeats(pairs, repeats_of(settings, seeds_of_noise, seeds_of_orders))
+    note = partial(say, quiet=quiet or json)
+    if folder:
+        sweeps = on_corrupted(models, folder.sets(severities, note), settings)
+    else:
+        pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+        sweeps = [Sweep(pairs, settings)]
+        if severity:
+            sweeps = by_severity(pairs, settings, severities, constants)
+    passes = plan_sweeps(repeated(sweeps, seeds_of_noise, seeds_of_orders))
     if part is not None:
         passes = take_shard(passes, part)
     plan = tell_plan(store, passes, f", shard {part}" if part else "", quiet=quiet or json)
@@ -171,7 +240,7 @@ def corrupt_eval(
         for draft in chosen.drafts:
             publish_draft(draft, store)
     where = Where(executor, address, workers, threads, device, precision)
-    request = {"sweep": settings.request() | {"noise_seeds": seeds_of_noise, "order_seeds": seeds_of_orders}}
+    request = request_of(sweeps) | {"noise_seeds": seeds_of_noise, "order_seeds": seeds_of_orders}
     outcomes = measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
     done = replace(plan, failed=sum(1 for outcome in outcomes if outcome.failure))
     if json:

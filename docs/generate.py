@@ -20,6 +20,7 @@ from replication import Replication, markdown_table
 from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.noise import NOISES
+from robustbench_ln.noise.severity import SEVERITIES, SIGMAS
 from robustbench_ln.norms.registry import NORMS
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,20 @@ def noises() -> str:
     """Every noise with its formula, what sigma means, and its source."""
     rows = [[f"`{one.name}`", one.formula, one.sigma, one.source] for one in NOISES.values()]
     return markdown_table(["name", "formula", "sigma is the", "source"], rows)
+
+
+def severities() -> str:
+    """The sigmas of severities 1 to 5; of shot noise also c, as it was published."""
+    rows = [
+        [constants, f"`{noise}`", *(_published(noise, sigma) for sigma in sigmas)]
+        for constants, noises in SIGMAS.items()
+        for noise, sigmas in noises.items()
+    ]
+    return markdown_table(["constants", "noise", *(f"severity {one}" for one in SEVERITIES)], rows)
+
+
+def _published(noise: str, sigma: str) -> str:
+    return f"{sigma} (c = {1 / float(sigma):.6g})" if noise == "shot" else sigma
 
 
 def modes() -> str:
@@ -133,6 +148,7 @@ def _performance() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "noises": noises,
+    "severities": severities,
     "modes": modes,
     "parameters": parameters,
     "performance": _performance,
@@ -143,6 +159,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "measurements": lambda: "\n".join(performance.sections(_measured())),
     "mnist": lambda: _replication().mnist(),
     "answer": lambda: _replication().answer(),
+    "stress": lambda: _replication().stress(),
     "items": lambda: _replication().items(),
     "claims": lambda: _replication().claims(),
 }

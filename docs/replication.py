@@ -22,6 +22,8 @@ from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
+from robustbench_ln.sweep.stress import ORDERS as STRESS_ORDERS
+from robustbench_ln.sweep.stress import compositions
 
 #: Controls of LocalNorm in mode batch: what is taken away from it, norm, and whether sets have N/K images.
 CONTROLS = (
@@ -151,6 +153,41 @@ class Replication:
                 heading = "\n\n".join([f"### {experiment.paper}: {experiment.title}", *sorted(presets)])
                 parts.append(f"{heading}\n\n{markdown_table(head, rows)}")
         return "\n\n".join(parts)
+
+    def stress(self) -> str:
+        """Return how the networks fare in other orders and set sizes, one row a network, mode and sigma."""
+        rows = []
+        for one in compositions(self.table):
+            orders = set(one.points["order"]) - {"shuffled"}
+            if not one.coupled or not orders:
+                continue
+            by_order = one.points.groupby("order")
+            largest = max(one.sizes)
+            wide = one.points[one.points["set_size"] == largest].set_index("order")["mean"]
+            low, high = one.points["lowest"].min(), one.points["highest"].max()
+            rows.append(
+                [
+                    one.model.partition(".")[0],
+                    f"`{one.mode}`",
+                    f"`{one.noise}` {one.sigma:g}",
+                    ", ".join(map(str, one.sizes)),
+                    *(
+                        f"{100 * by_order.get_group(order)['lowest'].min():.1f} to "
+                        f"{100 * by_order.get_group(order)['highest'].max():.1f}"
+                        if order in by_order.groups
+                        else ""
+                        for order in STRESS_ORDERS
+                    ),
+                    f"{100 * (wide.get('shuffled', np.nan) - wide.get('class-sorted', np.nan)):+.1f}",
+                    f"{100 * low:.1f} to {100 * high:.1f}",
+                    str(int(one.points["seeds"].max())),
+                ]
+            )
+        if not rows:
+            return "Not run here yet."
+        head = ["network", "mode", "noise", "images in a set", *(f"`{order}`" for order in STRESS_ORDERS)]
+        head += ["points lost by sorting, largest sets", "lowest to highest", "order seeds"]
+        return markdown_table(head, rows)
 
     def _reading(self) -> str:
         """Say under which noise the numbers printed for Fig 7 come back."""

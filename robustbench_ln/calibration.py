@@ -37,12 +37,11 @@ class Calibration:
     bins: Ints
     nll: int
 
-    def __add__(self, other: Calibration) -> Calibration:
-        """Return the counts of two disjoint parts of a data set together."""
-        return Calibration(self.bins + other.bins, self.nll + other.nll)
-
     def numbers(self) -> list[int]:
-        """Return all counts as one list: the bins row by row, then the log-likelihood."""
+        """Return all counts as one list: the bins row by row, then the log-likelihood.
+
+        The numbers of disjoint parts of a data set add up to those of the whole.
+        """
         return [*map(int, self.bins.reshape(-1)), self.nll]
 
     @classmethod
@@ -62,22 +61,21 @@ class Calibration:
 NOTHING = Calibration(np.zeros((BINS, 3), np.int64), 0)
 
 
-def calibrate(log_probabilities: Floats, predicted: Ints, true: Ints) -> Calibration:
+def calibrate(log_answered: Floats, log_true: Floats, right: npt.NDArray[np.bool_]) -> Calibration:
     """Return the counts of some images.
 
     Args:
-        log_probabilities: (images, classes) logarithms of probabilities.
-        predicted: (images,) the classes answered; their probabilities are the confidences.
-        true: (images,) the classes that are right.
+        log_answered: (images,) logarithms of the probabilities of the classes answered: of the confidences.
+        log_true: (images,) logarithms of the probabilities of the true classes.
+        right: (images,) whether the class answered is the true one.
     """
-    rows = np.arange(len(true))
-    confidence = np.exp(np.minimum(log_probabilities[rows, predicted], 0.0))
+    confidence = np.exp(np.minimum(log_answered, 0.0))
     units = np.rint(confidence * UNIT).astype(np.int64)
     # ((b - 1) / BINS, b / BINS], by whole numbers, so that no rounding moves an image across an edge.
     places = np.maximum(-(-units * BINS // UNIT) - 1, 0)
     bins = np.zeros((BINS, 3), np.int64)
-    np.add.at(bins, places, np.stack([np.ones_like(units), predicted == true, units], axis=1))
-    nats = np.clip(-log_probabilities[rows, true], 0.0, MOST_NATS)
+    np.add.at(bins, places, np.stack([np.ones_like(units), right, units], axis=1))
+    nats = np.clip(-log_true, 0.0, MOST_NATS)
     return Calibration(bins, int(np.rint(nats * UNIT).astype(np.int64).sum()))
 
 

@@ -21,6 +21,11 @@ from robustbench_ln.calibration import (
 from tests.sweep.small_networks import CLASSES, images_and_labels, network_of, recorded
 
 
+def counted_of(sure, predicted, true):
+    rows = np.arange(len(true))
+    return calibrate(sure[rows, predicted], sure[rows, true], predicted == true)
+
+
 def logits_of(rows, seed, scale=3.0, classes=5):
     return np.random.default_rng(seed).normal(0, scale, (rows, classes)).astype(np.float32)
 
@@ -44,7 +49,7 @@ def test_one_copy_is_the_definition_and_scikit_learn_s_log_loss(images, scale):
     true = np.random.default_rng(7).integers(0, 5, images)
     probabilities = softmax(logits.astype(np.float64), axis=1)
     predicted = probabilities.argmax(1)
-    counted = calibrate(log_probabilities(logits, 1), predicted, true)
+    counted = counted_of(log_probabilities(logits, 1), predicted, true)
     assert counted.bins[:, 0].sum() == images
     assert counted.bins[:, 1].sum() == (predicted == true).sum()
     assert expected_calibration_error(counted.bins) == pytest.approx(
@@ -67,28 +72,26 @@ def test_shards_add_up_to_the_whole_in_any_order(cuts, seed):
     predicted = sure.argmax(1)
     order = np.random.default_rng(seed + 1).permutation(100)
     parts = np.split(order, sorted(cuts))
-    total = NOTHING
-    for part in parts:
-        total += calibrate(sure[part], predicted[part], true[part])
-    whole = calibrate(sure, predicted, true)
-    assert total.numbers() == whole.numbers(), "to the last unit"
+    numbers = [counted_of(sure[part], predicted[part], true[part]).numbers() for part in parts]
+    whole = counted_of(sure, predicted, true)
+    assert np.sum(numbers, axis=0).tolist() == whole.numbers(), "to the last unit"
     assert Calibration.from_numbers(whole.numbers()).numbers() == whole.numbers()
 
 
 def test_edges_of_bins_belong_to_the_lower_one():
     for b in range(1, BINS + 1):
         sure = np.log(np.array([[b / BINS]]))
-        counted = calibrate(sure, np.array([0]), np.array([0]))
+        counted = counted_of(sure, np.array([0]), np.array([0]))
         # b / 15 is no multiple of 2**-20: rounding may move it by one unit, into a neighbour at most.
         assert counted.bins[b - 1, 0] + counted.bins[min(b, BINS - 1), 0] >= 1
-    certain = calibrate(np.array([[0.0, -np.inf]]), np.array([0]), np.array([0]))
+    certain = counted_of(np.array([[0.0, -np.inf]]), np.array([0]), np.array([0]))
     assert certain.bins[-1].tolist() == [1, 1, UNIT]
-    unsure = calibrate(np.array([[-800.0, 0.0]]), np.array([0]), np.array([1]))
+    unsure = counted_of(np.array([[-800.0, 0.0]]), np.array([0]), np.array([1]))
     assert unsure.bins[0].tolist() == [1, 0, 0], "a majority may vote for what is improbable"
 
 
 def test_an_impossible_answer_counts_as_the_most_and_nothing_is_none():
-    counted = calibrate(np.array([[0.0, -np.inf]]), np.array([0]), np.array([1]))
+    counted = counted_of(np.array([[0.0, -np.inf]]), np.array([0]), np.array([1]))
     assert counted.nll == MOST_NATS * UNIT
     assert Calibration.from_numbers(NOTHING.numbers()) is None
     assert np.isnan(expected_calibration_error(NOTHING.bins))

@@ -38,7 +38,7 @@ class Scene:
         """Return the scene of a cell."""
         data = identity["data"]
         noise = {name: value for name, value in identity["noise"].items() if name != "sigma"}
-        spec = NoiseSpec(noise["name"], noise["clip"], noise["rescale"], noise["space"])
+        spec = NoiseSpec.stored(noise["name"], noise["clip"], noise["rescale"], noise["space"])
         # Standardised images are another network's own.
         own = None if spec.space == "pixel" else identity["model"]["preprocessing"]
         images = [data["checksum"], data["split"], data["limit"]]
@@ -61,18 +61,22 @@ class Cell:
     coupled: bool
 
 
+#: A sigma, and what names the images where they were corrupted elsewhere; empty where they are made here.
+Point = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class Curves:
     """Cells of a network in one mode.
 
     Attributes:
-        cells: by scene and sigma; of several batch sizes, orders, votes or precisions the same one at all
-            sigmas of a scene: that with most cells, else the usual one.
+        cells: by scene, then by sigma and the checksum of ready-made images. Of several batch sizes, orders,
+            votes or precisions the same one at all points of a scene: that with most cells, else the usual.
         others: how many cells were left out for that.
         settings: batches and orders of the cells, in words; empty where images are not coupled.
     """
 
-    cells: dict[Scene, dict[str, Cell]]
+    cells: dict[Scene, dict[Point, Cell]]
     others: int
     settings: tuple[str, ...]
 
@@ -108,19 +112,20 @@ def curves_of(network: Network, cells: pd.DataFrame, store: Results) -> Curves:
     """
     mode = cells["mode"].where(cells["blend"].isna(), cells["mode"] + ":" + cells["blend"].astype(str))
     own = cells[(cells["model"] == network.model) & (mode == network.mode)]
-    found: dict[Scene, dict[tuple[Any, ...], dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[Scene, dict[tuple[Any, ...], dict[Point, Cell]]] = defaultdict(lambda: defaultdict(dict))
     for row in own.itertuples():
         identity = store.identity(row.cell)
         setting = tuple(
             None if pd.isna(value) else value for value in (getattr(row, one) for one in _SETTING)
         )
         cell = Cell(row.cell, identity["noise"]["sigma"], bool(row.coupled))
-        found[Scene.of(identity)][setting][cell.sigma] = cell
-    kept: dict[Scene, dict[str, Cell]] = {}
+        point = cell.sigma, identity["data"].get("images", "")
+        found[Scene.of(identity)][setting][point] = cell
+    kept: dict[Scene, dict[Point, Cell]] = {}
     words: dict[str, None] = {}
     for scene, settings in found.items():
         setting = max(settings, key=lambda one: _rank(one, len(settings[one])))
-        kept[scene] = dict(sorted(settings[setting].items(), key=lambda item: float(item[0])))
+        kept[scene] = dict(sorted(settings[setting].items(), key=lambda item: float(item[0][0])))
         words[_in_words(setting)] = None
     return Curves(kept, len(own) - sum(map(len, kept.values())), tuple(filter(None, words)))
 
@@ -144,11 +149,11 @@ def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[s
     found, alone = [], []
     for scene in dict.fromkeys([*a.cells, *b.cells]):
         own, others = a.cells.get(scene, {}), b.cells.get(scene, {})
-        both = [sigma for sigma in own if sigma in others]
+        both = [point for point in own if point in others]
         if both:
-            found.append(Common(pair, scene, tuple((own[sigma], others[sigma]) for sigma in both)))
+            found.append(Common(pair, scene, tuple((own[point], others[point]) for point in both)))
         for name, network, one, other in (("A", pair.a, own, others), ("B", pair.b, others, own)):
-            only = [sigma for sigma in one if sigma not in other]
+            only = [sigma for sigma, images in one if (sigma, images) not in other]
             if only:
                 alone.append(
                     f"Left out, measured of {name}'s {network.text} alone: {_scene_text(scene)}, "

@@ -23,7 +23,7 @@ from robustbench_ln.comparison.right import Labels, right_images
 from robustbench_ln.comparison.rows import Area, OverSeeds, Row
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import t_interval
-from robustbench_ln.noise import find_noise, parse_sigmas
+from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
 
@@ -76,13 +76,14 @@ class Comparison:
     problems: tuple[str, ...]
 
 
-def compare(store: Results, asked: Asked, data_dir: Path) -> Comparison:
+def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None = None) -> Comparison:
     """Compare two networks, or the training seeds of two, wherever both saw the same noisy images.
 
     Args:
         store: holds their cells with predictions.
         asked: what to compare.
         data_dir: where decoded data sets lie; their labels say which predictions are right.
+        corrupted: a folder of ready-made corrupted images, for the cells that were measured on them.
 
     Raises:
         LnbenchError: an unknown model, mode or noise, a network that would be compared with itself, or no
@@ -127,7 +128,7 @@ def compare(store: Results, asked: Asked, data_dir: Path) -> Comparison:
             "Measure both alike: lnbench corrupt-eval --model GLOB --noise NAME --sigma GRID --mode NAME",
         )
     remarks.extend(setting_remarks([(name, network, one) for (name, network), one in read.items()]))
-    rows, areas, broken = _measure(store, found, Labels(data_dir), asked.seed)
+    rows, areas, broken = _measure(store, found, Labels(data_dir, corrupted), asked.seed)
     if not rows:
         raise broken[0]
     adjusted = holm([row.p for row in rows])
@@ -148,7 +149,7 @@ def compare(store: Results, asked: Asked, data_dir: Path) -> Comparison:
 
 def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     for noise in asked.noises:
-        find_noise(noise)
+        NoiseSpec.stored(noise, False, False, "pixel")
     sigmas = None if asked.sigma is None else {float(sigma) for sigma in parse_sigmas(asked.sigma)}
     if asked.data is not None and asked.data not in set(cells["data"]):
         known = ", ".join(sorted(set(cells["data"]))) or "none"

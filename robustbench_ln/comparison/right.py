@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_ln.data.corrupted import open_corrupted
 from robustbench_ln.data.dataset import limited
 from robustbench_ln.data.decoded import find_decoded
 from robustbench_ln.errors import LnbenchError
@@ -17,23 +18,30 @@ from robustbench_ln.store.results import Results, checked_cell
 class Labels:
     """The labels of test images that are on this machine; nothing is downloaded or decoded."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, corrupted: Path | None = None) -> None:
         self.of = cache(self._read)
         self._data_dir = data_dir
+        self._corrupted = None if corrupted is None else open_corrupted(corrupted)
 
     def _read(self, name: str, checksum: str, limit: int | None) -> npt.NDArray[np.int64]:
         """Return the (images,) labels of the images in use, by ascending index.
 
         Raises:
-            LnbenchError: no decoded data set on this machine has the checksum.
+            LnbenchError: no decoded data set on this machine has the checksum, nor has the folder of
+                corrupted images.
         """
         data = find_decoded(checksum, self._data_dir)
-        if data is None:
+        if data is not None:
+            labels = data.arrays("test").labels
+        elif self._corrupted is not None and self._corrupted.checksum == checksum:
+            labels = self._corrupted.true_labels()
+        else:
             raise LnbenchError(
                 f"The test labels of '{name}' ({checksum[:6]}) are not on this machine.",
-                "Name the folder with --data-dir DIR, or decode them: lnbench corrupt-eval --dry-run",
+                "Name the folder of the corrupted images: --corrupted DIR"
+                if name.startswith("corrupted:")
+                else "Name the folder with --data-dir DIR, or decode them: lnbench corrupt-eval --dry-run",
             )
-        labels = data.arrays("test").labels
         return labels[limited(len(labels), limit)]
 
 

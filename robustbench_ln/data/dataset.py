@@ -100,6 +100,11 @@ class DataSet:
     spec: str
     image_size: int | None
 
+    @property
+    def place(self) -> str:
+        """What tells its arrays from others on this machine."""
+        return str(self.folder)
+
     def arrays(self, split: Split) -> Arrays:
         """Open a split by memory map: nothing is read until it is used."""
         return Arrays(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from torch import nn
 
 from robustbench_ln.batches import rows_at_once
-from robustbench_ln.calibration import NOTHING, calibrate, log_probabilities
+from robustbench_ln.calibration import calibrate, log_probabilities
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import device_of
 from robustbench_ln.errors import LnbenchError
@@ -62,7 +62,8 @@ class Reader:
         self._labels, self._indices = labels, indices
         self._predicted = np.full(len(labels), -1, dtype=np.int64)
         self._classes = 0
-        self._calibration = NOTHING
+        # Logarithms of the probabilities of the class answered and of the true one.
+        self._sure = np.zeros((2, len(labels)))
         self._waiting: list[tuple[IntArray, FloatArray]] = []
         self._counted = 0
         rows = layout.images * layout.copies
@@ -100,7 +101,9 @@ class Reader:
         predictions = self._predicted[self._indices]
         true = self._labels[self._indices]
         confusion = np.bincount(true * self._classes + predictions, minlength=self._classes**2)
-        return Counts(confusion.reshape(self._classes, self._classes), predictions, self._calibration)
+        answered, truth = self._sure[:, self._indices]
+        calibration = calibrate(answered, truth, predictions == true)
+        return Counts(confusion.reshape(self._classes, self._classes), predictions, calibration)
 
     def _run(self, indices: IntArray, images: FloatArray) -> None:
         groups = self._layout.groups_of_sets(indices, self._seed)
@@ -118,7 +121,8 @@ class Reader:
         fresh = indices[: max(len(self._indices) - self._counted, 0)]
         self._predicted[fresh] = predicted[: len(fresh)]
         sure = log_probabilities(logits, self._layout.copies)[: len(fresh)]
-        self._calibration += calibrate(sure, predicted[: len(fresh)], self._labels[fresh])
+        answers = np.stack([predicted[: len(fresh)], self._labels[fresh]])
+        self._sure[:, fresh] = np.take_along_axis(sure.T, answers, axis=0)
         self._counted += len(indices)
 
 

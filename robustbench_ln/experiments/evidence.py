@@ -231,7 +231,7 @@ def _matching(rows: pd.DataFrame, need: Need) -> pd.DataFrame:
         (rows["noise"] == noise.name)
         & (rows["rescale"] == noise.rescale)
         & (rows["space"] == noise.space)
-        & ~rows["clip"].astype(bool)
+        & (rows["clip"].astype(bool) == noise.clip)
         & rows["sigma"].isin([float(sigma) for sigma in need.sigmas])
         & rows["norm"].isin([norm for norm, _ in need.norms])
         & (

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.noise import bernoulli, gaussian, lighting, poisson, uniform
+from robustbench_ln.noise import bernoulli, gaussian, lighting, poisson, standard, uniform
 from robustbench_ln.noise.draws import FloatArray, draw
 from robustbench_ln.noise.family import NoiseFamily
 from robustbench_ln.noise.grid import parse_sigmas
+from robustbench_ln.noise.ready_made import corruption_of, ready_made
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,10 @@ NOISES: dict[str, NoiseFamily] = {
         bernoulli.MBN_PIXEL,
         lighting.DARKEN,
         lighting.LOW_CONTRAST,
+        standard.GAUSSIAN,
+        standard.SHOT,
+        standard.IMPULSE,
+        standard.SPECKLE,
     )
 }
 Space = Literal["pixel", "standardised"]
@@ -56,13 +61,18 @@ def sigma_value(noise: NoiseFamily, sigma: str) -> float:
     """Return a sigma's number, checked against what the family allows.
 
     Raises:
-        LnbenchError: sigma is above the family's largest.
+        LnbenchError: sigma is above the family's largest, or below its smallest and not 0.
     """
     value = float(sigma)
     if noise.max_sigma is not None and value > noise.max_sigma:
         raise LnbenchError(
             f"Sigma {sigma} is too large for noise '{noise.name}': sigma is the {noise.sigma}.",
             f"Use a sigma of 0 to {noise.max_sigma:g}.",
+        )
+    if noise.min_sigma is not None and 0 < value < noise.min_sigma:
+        raise LnbenchError(
+            f"Sigma {sigma} is too small for noise '{noise.name}': sigma is the {noise.sigma}.",
+            f"Use 0, or a sigma of {noise.min_sigma:g} or more.",
         )
     return value
 
@@ -73,11 +83,13 @@ class NoiseSpec:
 
     Attributes:
         name: the family.
-        clip: clip the noisy images to [0, 1]; the paper and its code do not.
+        clip: clip the noisy images to [0, 1]; the paper and its code do not. Always true of a family whose
+            definition clips, so that its images have one name.
         rescale: map each channel of the whole noisy set by min-max to the range of that channel in the
             training set, as the authors do for CIFAR-10.
         space: "pixel" adds noise to images in [0, 1]; "standardised" adds it after the model's own
             normalization, as the authors do for ResNet32.
+        ready_made: the images were corrupted elsewhere; the name says how, and sigma is their severity.
 
     Raises:
         LnbenchError: an unknown family or space, or `clip` outside the pixel space.
@@ -87,16 +99,30 @@ class NoiseSpec:
     clip: bool = False
     rescale: bool = False
     space: Space = "pixel"
+    ready_made: bool = False
+
+    @classmethod
+    def stored(cls, name: str, clip: bool, rescale: bool, space: Space) -> NoiseSpec:
+        """Return the noise of a measured cell, by its columns in `load_results`."""
+        return cls(name, clip, rescale, space, ready_made=corruption_of(name) is not None)
 
     def __post_init__(self) -> None:
-        find_noise(self.name)
+        if self.family.clipped:
+            object.__setattr__(self, "clip", True)
         if self.space not in get_args(Space):
             raise UnknownNameError("noise space", self.space, get_args(Space))
         if self.clip and self.space != "pixel":
             raise LnbenchError(
                 "Noise in the standardised space cannot be clipped to [0, 1]: its images are not in [0, 1].",
-                "Leave out --clip or use --space pixel.",
+                f"Use --space pixel: a clip belongs to the definition of '{self.name}'."
+                if self.family.clipped
+                else "Leave out --clip or use --space pixel.",
             )
+
+    @property
+    def family(self) -> NoiseFamily:
+        """Its family, that of ready-made images included."""
+        return ready_made(self.name) if self.ready_made else find_noise(self.name)
 
     @property
     def text(self) -> str:
@@ -106,7 +132,7 @@ class NoiseSpec:
 
     def identity(self) -> dict[str, Any]:
         """Return what changes the noisy images, for a cell's identity."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "ready_made"}
 
     def corrupt(
         self,
@@ -126,7 +152,7 @@ class NoiseSpec:
             indices: (N,) positions of the images in their data set, which key the random numbers.
             keep_draws: the same images come again at another sigma.
         """
-        noise = find_noise(self.name)
+        noise = self.family
         _, channels, height, width = images.shape
         random = draw(noise.kind, seed, noise.name, indices, (channels, height, width), keep=keep_draws)
         noisy = noise.apply(images, sigma_value(noise, sigma), random)
@@ -173,7 +199,7 @@ def add_noise(
         indices: (N,) positions of the images in their data set, 0 to N-1 when left out. An image's noise
             depends on (seed, noise, index) alone, and one draw serves every sigma. `darken` and
             `low-contrast` draw nothing.
-        clip: clip the result to [0, 1]; the paper does not.
+        clip: clip the result to [0, 1]; the paper does not, `gaussian`, `shot`, `impulse` and `speckle` do.
 
     Returns:
         Noisy images of the same shape, kind and device, float32, not limited to [0, 1] unless clipped.

@@ -22,6 +22,8 @@ class NoiseFamily:
         apply: (images (N, C, H, W) float32, sigma, draw) -> images (N, C, H, W) float32, not clipped.
             Sigma 0 is the identity where `clean_at_zero`.
         max_sigma: the largest meaningful sigma, None where there is none.
+        min_sigma: the smallest sigma above 0, None where there is none.
+        clipped: whether a clip to [0, 1], which `apply` leaves out, belongs to the definition.
         clean_at_zero: whether sigma 0 leaves the images as they are.
     """
 
@@ -32,4 +34,6 @@ class NoiseFamily:
     kind: DrawKind
     apply: Callable[[FloatArray, float, FloatArray], FloatArray]
     max_sigma: float | None = None
+    min_sigma: float | None = None
+    clipped: bool = False
     clean_at_zero: bool = True

@@ -114,23 +114,25 @@ def _requests_for(inputs: Inputs, data: DataGroup) -> Iterator[_Request]:
     here = {inputs.hows[cell].get("run_id") for cell in data.cells["cell"]}
     anywhere = {how.get("run_id") for how in inputs.hows.values()}
     for run_id, record in inputs.runs.items():
-        request = _parse(run_id, record)
-        if request is None:
-            continue
-        if run_id in here or (run_id not in anywhere and request.limit == data.limit):
-            yield request
+        for request in _parse(run_id, record):
+            if run_id in here or (run_id not in anywhere and request.limit == data.limit):
+                yield request
 
 
-def _parse(run_id: str, record: dict[str, Any]) -> _Request | None:
-    """Return the sweep in the record of an invocation, None where there is none that can be read."""
+def _parse(run_id: str, record: dict[str, Any]) -> list[_Request]:
+    """Return the sweeps in the record of an invocation; none where they cannot be read."""
     try:
-        sweep = record["request"]["sweep"]
-        return _Request(
-            run_id,
-            [NoiseSpec(**noise) for noise in sweep["noises"]],
-            [float(sigma) for sigma in sweep["sigmas"]],
-            None if sweep["modes"] is None else [str(mode) for mode in sweep["modes"]],
-            sweep["limit"],
-        )
-    except (KeyError, TypeError, ValueError, LnbenchError):
-        return None
+        request = record["request"]
+        return [
+            _Request(
+                run_id,
+                [NoiseSpec(**noise) for noise in sweep["noises"]],
+                [float(sigma) for sigma in sweep["sigmas"]],
+                None if sweep["modes"] is None else [str(mode) for mode in sweep["modes"]],
+                sweep["limit"],
+            )
+            # A record has one `sweep`, or `sweeps` where each noise has sigmas of its own.
+            for sweep in request.get("sweeps") or [request["sweep"]]
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError, LnbenchError):
+        return []

@@ -48,7 +48,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         draw_lines(axes, cells, "curve_label", styles)
         draw_chance(axes, 1 / len(data.classes))
         axes.set_title(f"accuracy under {noise.label}")
-        axes.set_xlabel(sigma_meaning(noise.spec.name, width))
+        axes.set_xlabel(sigma_meaning(noise.spec.family, width))
         add_legend(figure, styles, width)
         picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
@@ -94,7 +94,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
             lowest = position + columns >= len(models)
             axes.tick_params(labelbottom=lowest)
             axes.xaxis.label.set_visible(lowest)
-        add_legend(figure, styles, width, title=sigma_meaning(noise.spec.name, width))
+        add_legend(figure, styles, width, title=sigma_meaning(noise.spec.family, width))
         picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
     tables = []

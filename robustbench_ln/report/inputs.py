@@ -20,6 +20,7 @@ from robustbench_ln.norms.registry import NORMS, find_norm
 from robustbench_ln.report.labels import (
     data_labels,
     distinct_labels,
+    mode_label,
     model_labels,
     noise_label,
     norm_label,
@@ -178,7 +179,7 @@ def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     def problem(row: Any) -> str:
         try:
             find_norm(row.norm)
-            NoiseSpec(row.noise, row.clip, row.rescale, row.space)
+            NoiseSpec.stored(row.noise, row.clip, row.rescale, row.space)
             check_mode(row.mode)
         except LnbenchError as error:
             return f"Left out cell '{row.cell}': {error}"
@@ -195,13 +196,14 @@ def _by_data(
     data_dir: Path,
     recipes: dict[str, dict[str, Any]],
 ) -> list[DataGroup]:
+    ready_made = sorted(set(known["noise"]) - set(NOISES))
     cells = known.assign(
         sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
         home=known["norm"].map(lambda norm: find_norm(norm).home_mode) == known["mode"],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],
         training=[_training(identities[cell]["model"], recipes) for cell in known["cell"]],
         norm_rank=known["norm"].map(list(NORMS).index),
-        noise_rank=known["noise"].map(list(NOISES).index),
+        noise_rank=known["noise"].map([*NOISES, *ready_made].index),
         mode_rank=known["mode"].map(MODES.index),
     ).sort_values(_ORDER, ignore_index=True)
     groups = dict(list(cells.groupby(_DATA, dropna=False, sort=False)))
@@ -229,7 +231,7 @@ def _data_group(
     shown = dict(list(_by_noise(_labelled(averaged(usual), identities))))
     noises = []
     for options, measured in _by_noise(_labelled(cells, identities)):
-        spec = NoiseSpec(*options)
+        spec = NoiseSpec.stored(*options)
         several = [one for one in compositions(measured) if one.coupled and len(one.points) > 1]
         noises.append(NoiseGroup(spec, noise_label(spec), shown[options], measured, several))
     return DataGroup(
@@ -261,18 +263,13 @@ def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.
     modes: dict[int, str] = {}
     for model in models:
         own = {code: row for code, row in curves.items() if row["model"] == model}
-        modes |= distinct_labels({code: (_mode_label(row), *repeat_parts(row)) for code, row in own.items()})
+        modes |= distinct_labels({code: (mode_label(row), *repeat_parts(row)) for code, row in own.items()})
     return cells.assign(
         model_label=cells["model"].map(names),
         training_label=cells["training"].map(trainings),
         curve_label=codes.map(lambda code: at_home.get(code, "")),
         mode_label=codes.map(modes),
     )
-
-
-def _mode_label(row: dict[str, Any]) -> str:
-    mode = f"{row['mode']} {row['blend']}" if pd.notna(row["blend"]) else str(row["mode"])
-    return f"{mode} (coupled)" if row["coupled"] else mode
 
 
 def _family(model: dict[str, Any]) -> str:

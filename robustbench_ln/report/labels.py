@@ -93,6 +93,42 @@ def repeat_parts(curve: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def way_labels(ways: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return network, mode and data of networks measured in one way each, different where the ways are.
+
+    Args:
+        ways: rows of `load_results`.
+    """
+    networks = distinct_labels({way["model"]: (way["model"].partition(".")[0], way["model"]) for way in ways})
+    data = data_labels(
+        {
+            (way["data"], way["limit"], way["checksum"]): (way["data"], way["limit"], way["checksum"])
+            for way in ways
+        }
+    )
+    labels = []
+    for way in ways:
+        alike = [one for one in ways if all(one[name] == way[name] for name in ("model", "data", "checksum"))]
+        modes = distinct_labels(
+            {number: (mode_label(one), *repeat_parts(one)) for number, one in enumerate(alike)}
+        )
+        labels.append(
+            (
+                networks[way["model"]],
+                modes[alike.index(way)],
+                data[way["data"], way["limit"], way["checksum"]],
+            )
+        )
+    return labels
+
+
+def mode_label(row: Mapping[str, Any]) -> str:
+    """Return a mode's name with its options, and whether it couples images, from a row of `load_results`."""
+    # A missing text is None in a row and NaN in a table.
+    mode = f"{row['mode']} {row['blend']}" if isinstance(row["blend"], str) else str(row["mode"])
+    return f"{mode} (coupled)" if row["coupled"] else mode
+
+
 def noise_label(noise: NoiseSpec) -> str:
     """Return a noise's name with the options that are not the default."""
     options = [

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from robustbench_ln.noise import find_noise
+from robustbench_ln.noise import NoiseFamily
 from robustbench_ln.report.drawing import Styles
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import percent, percent_range, sigma_text
@@ -128,9 +128,9 @@ def legend_rows(styles: Styles, width: float, more: int = 0) -> int:
     return -(-(len(styles.labels) + more) // legend_columns(styles, width, more))
 
 
-def sigma_meaning(noise: str, width: float) -> str:
+def sigma_meaning(noise: NoiseFamily, width: float) -> str:
     """Return what sigma means, in lines that fit axes of a width in inches."""
-    return textwrap.fill(f"sigma: {find_noise(noise).sigma}", max(int(LETTERS * width) - 8, 12))
+    return textwrap.fill(f"sigma: {noise.sigma}", max(int(LETTERS * width) - 8, 12))
 
 
 def by_sigma(caption: str, points: pd.DataFrame, label: str, names: Sequence[str]) -> Table:

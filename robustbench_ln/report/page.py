@@ -136,6 +136,7 @@ def _cell_table(inputs: Inputs) -> Table:
             data.label,
             noise.label,
             row.sigma_text,
+            row.severity,
             row.mode_label.replace(" (coupled)", ""),
             number(row.images),
             number(row.correct),
@@ -149,7 +150,7 @@ def _cell_table(inputs: Inputs) -> Table:
         for row in noise.measured.itertuples()
     ]
     columns = [
-        "model", "data", "noise", "sigma", "mode", "images", "correct", "accuracy", "95 % interval", 
-        "coupled", "cell",
+        "model", "data", "noise", "sigma", "severity", "mode", "images", "correct", "accuracy",
+        "95 % interval", "coupled", "cell",
     ]  # fmt: skip
     return Table("All cells", columns, rows)

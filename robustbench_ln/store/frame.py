@@ -10,6 +10,8 @@ import pandas as pd
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
+from robustbench_ln.noise.ready_made import corruption_of
+from robustbench_ln.noise.severity import severity_text
 from robustbench_ln.store.columns import COLUMNS, flatten
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.packed import PackedStore
@@ -27,9 +29,12 @@ def load_results(path: str | Path) -> pd.DataFrame:
     Returns:
         One row a cell, sorted by model, noise, mode and sigma. Columns: `cell`; the identity (`model`,
         `benchmark`, `network`, `norm`, `groups`, `train_seed`, `data`, `checksum`, `limit`, `noise`, `clip`,
-        `rescale`, `space`, `sigma`, `noise_seed`, `mode`, `vote`, `blend`, `coupled`, `batch_size`,
-        `set_size`, `order`, `order_seed`, `dtype`, `protocol`); the counts (`images`, `correct`, `classes`);
-        and the metrics of `robustbench_ln.metrics.add_metrics`. Empty where there is no cell.
+        `rescale`, `space`, `sigma`, `severity`, `noise_seed`, `mode`, `vote`, `blend`, `coupled`,
+        `batch_size`, `set_size`, `order`, `order_seed`, `dtype`, `protocol`); the counts (`images`,
+        `correct`, `classes`);
+        and the metrics of `robustbench_ln.metrics.add_metrics`. Empty where there is no cell. `severity` is
+        what a sigma is called in published tables, such as "cifar-c 3", and the severity of images that were
+        corrupted elsewhere; empty for other sigmas.
 
     Raises:
         LnbenchError: a file that is not packed results, is damaged, or that a newer lnbench wrote.
@@ -101,4 +106,14 @@ def _finish(frame: pd.DataFrame) -> pd.DataFrame:
             f"The cells hold a text where a whole number belongs: {error}.", "Remove the cell that does."
         ) from error
     ordered = frame.sort_values(["model", "noise", "mode", "sigma", "cell"], ignore_index=True)
+    ordered.insert(ordered.columns.get_loc("sigma") + 1, "severity", _severities(ordered))
     return add_metrics(ordered)
+
+
+def _severities(cells: pd.DataFrame) -> list[str]:
+    """Return what each sigma is called in published tables, empty where it is in none."""
+    names: dict[tuple[str, float], str] = {}
+    pairs = list(zip(cells["noise"].astype(str), cells["sigma"], strict=True))
+    for noise, sigma in dict.fromkeys(pairs):
+        names[noise, sigma] = f"{sigma:g}" if corruption_of(noise) else severity_text(noise, sigma)
+    return [names[pair] for pair in pairs]

@@ -77,13 +77,13 @@ def run_passes_on_ray(
 
         def submit(one: NoisyPass) -> Any:
             (model,) = one.models.values()
-            folder = str(one.data.folder)
-            if folder not in images:
+            place = one.data.place
+            if place not in images:
                 arrays = one.data.arrays("test")
-                images[folder] = (ray.put(np.asarray(arrays.images)), ray.put(arrays.labels))
+                images[place] = (ray.put(np.asarray(arrays.images)), ray.put(arrays.labels))
             if model.id not in weights:
                 weights[model.id] = ray.put(_read_weights(one))
-            return remote.remote(one, *images[folder], weights[model.id], threads, device)
+            return remote.remote(one, *images[place], weights[model.id], threads, device)
 
         waiting = deque(by_model(passes))
         # Twice what runs at once keeps every worker busy; a plan of a million cells is not handed over whole.

@@ -16,7 +16,7 @@ from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.evaluation.order import check_order, takes_seed
 from robustbench_ln.identity import PROTOCOL_VERSION, canonical_json
 from robustbench_ln.modes import MODES, Layout, Vote, fits_norm, lay_out, modes_for, parse_mode
-from robustbench_ln.noise import NoiseSpec, find_noise, sigma_value
+from robustbench_ln.noise import NoiseSpec, sigma_value
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.cell import Cell, CurveCells, NoiseAt
@@ -58,7 +58,7 @@ class SweepSettings:
     def __post_init__(self) -> None:
         for noise in self.noises:
             for sigma in self.sigmas:
-                sigma_value(find_noise(noise.name), sigma)
+                sigma_value(noise.family, sigma)
         for kind, value, known in (
             ("vote rule", self.vote, get_args(Vote)),
             ("dtype", self.dtype, tuple(DTYPES.values())),

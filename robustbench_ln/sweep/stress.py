@@ -18,10 +18,11 @@ import pandas as pd
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.order import takes_seed
+from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, SweepSettings
-from robustbench_ln.sweep.repeats import plan_repeats, repeats_of
+from robustbench_ln.sweep.several import Sweep, plan_sweeps, repeated
 
 ORDERS = ("shuffled", "dirichlet:1", "dirichlet:0.1", "class-sorted")
 SET_SIZES = (1, 4, 16, 64)
@@ -55,17 +56,17 @@ def plan_stress(
     passes: list[NoisyPass] = []
     for groups in dict.fromkeys(_groups(model) for model, _ in models):
         alike = [pair for pair in models if _groups(pair[0]) == groups]
-        repeats = [
-            repeat
+        sweeps = [
+            sweep
             for size in set_sizes
             for order in orders
-            for repeat in repeats_of(
-                replace(settings, order=order, batch_size=size * groups),
+            for sweep in repeated(
+                [Sweep(alike, replace(settings, order=order, batch_size=size * groups))],
                 noise_seeds,
                 order_seeds if takes_seed(order) else order_seeds[:1],
             )
         ]
-        passes.extend(plan_repeats(alike, repeats))
+        passes.extend(plan_sweeps(sweeps))
     return passes
 
 
@@ -159,10 +160,13 @@ def compositions(cells: pd.DataFrame) -> list[Composition]:
     """
     found = []
     label = cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
-    named = cells.assign(mode=label)
-    for (model, noise, sigma, mode, coupled), own in named.groupby(
-        ["model", "noise", "sigma", "mode", "coupled"], sort=False
-    ):
+    options = ["noise", "clip", "rescale", "space"]
+    noises = {key: NoiseSpec.stored(*key).text for key in cells[options].itertuples(index=False, name=None)}
+    texts = [noises[key] for key in cells[options].itertuples(index=False, name=None)]
+    # A network that was tested on several data sets fares in other company on each.
+    names = ["model", "noise", "sigma", "mode", "coupled", "data", "checksum", "limit"]
+    for key, own in cells.assign(mode=label, noise=texts).groupby(names, sort=False, dropna=False):
+        model, noise, sigma, mode, coupled = key[:5]
         groups = own.groupby(["set_size", "order"], dropna=False, sort=False)["accuracy"]
         points = groups.agg(mean="mean", lowest="min", highest="max", seeds="size").reset_index()
         found.append(Composition(model, noise, float(sigma), mode, bool(coupled), points))

@@ -53,12 +53,14 @@ class Measured:
         weights="b",
         checksum=None,
         predictions=None,
+        images=None,
     ):
         """Publish a cell with the given images right and return its name.
 
         Args:
             right: for each image in use; wrong ones are called the next class.
             batch_size: of a mode that couples images; None for one that does not.
+            images: checksum of ready-made corrupted images.
             predictions: other ones than those that were counted.
         """
         labels = self.used(limit)
@@ -82,6 +84,7 @@ class Measured:
                 "split": "test",
                 "checksum": checksum or self.checksum,
                 "limit": limit,
+                **({} if images is None else {"images": images}),
             },
             "noise": {"name": noise, "clip": False, "rescale": False, "space": space, "sigma": sigma},
             "seed": noise_seed,

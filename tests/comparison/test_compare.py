@@ -9,6 +9,7 @@ from robustbench_ln import LnbenchError
 from robustbench_ln.comparison.area import compare_areas
 from robustbench_ln.comparison.compare import Asked, compare
 from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
+from robustbench_ln.data.corrupted import open_corrupted
 from robustbench_ln.metrics import t_interval
 from tests.comparison.measured import Measured, first
 
@@ -90,6 +91,27 @@ def test_other_images_are_not_paired_but_named(other, named, measured):
     found = compared(measured)
     assert [row.right_b for row in found.rows] == [35]
     assert any(named in remark and "B's" in remark for remark in found.remarks)
+
+
+def test_ready_made_images_are_paired_by_their_checksum_and_held_against_their_own_labels(measured, tmp_path):
+    folder = tmp_path / "images-c"
+    folder.mkdir()
+    np.save(folder / "fog.npy", np.zeros((5 * 60, 2, 2, 1), np.uint8))
+    np.save(folder / "labels.npy", np.tile(measured.labels, 5))
+    measured.data = "corrupted:images-c"
+    how = {"noise": "corrupted-fog", "checksum": open_corrupted(folder).checksum}
+    for severity, images in (("1", "aa"), ("2", "bb")):
+        measured.cell(first(30), sigma=severity, images=images, **how)
+        localnorm(measured, first(31), severity, images=images, **how)
+    measured.cell(first(30), sigma="3", images="cc", **how)
+    localnorm(measured, first(31), "3", images="dd", **how)
+    with pytest.raises(LnbenchError, match="are not on this machine") as error:
+        compared(measured)
+    assert "--corrupted DIR" in error.value.hint
+    found = compare(measured.store, Asked(A, B, noises=("corrupted-fog",)), measured.data_dir, folder)
+    assert [(row.sigma, row.right_a, row.right_b) for row in found.rows] == [("1", 30, 31), ("2", 30, 31)]
+    assert [one.sigmas for one in found.areas] == [("1", "2")]
+    assert len([remark for remark in found.remarks if remark.endswith("sigma 3.")]) == 2
 
 
 def test_standardised_noise_pairs_networks_of_one_preprocessing_alone(measured):

@@ -113,6 +113,17 @@ def test_networks_that_items_share_are_trained_once_and_cells_measured_once(decl
     assert (full.networks, full.networks_asked, full.cells) == (0, 4, 0)
 
 
+def test_cells_of_a_noise_that_is_clipped_by_definition_are_found_again(tmp_path):
+    path = tmp_path / "benchmarks.yaml"
+    path.write_text(FILE.replace('{noise: agn, sigma: "0,1"}', '{noise: gaussian, sigma: "0,0.1"}'))
+    declared, store = load_declared(path), Store(tmp_path / "results")
+    todo = look_through(planned(declared, tmp_path, "second").networks, store)
+    done = run_todo(todo, store, run_id="r", resources=Resources())
+    entry, _ = gather_evidence(declared, declared.experiment("second"), store, load_results(store.root))
+    assert len(entry.cells) == done.measured == 2 * 4
+    assert entry.cells["clip"].all()
+
+
 def test_a_spent_budget_stops_after_the_step_at_hand_and_the_next_run_goes_on(
     declared, tmp_path, monkeypatch
 ):

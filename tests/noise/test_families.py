@@ -32,10 +32,15 @@ FORMULAS = {
     "apn-additive-255": ("uniform", lambda x, s, u: x + quantile(255 * s, u) / 255),
     "mbn": ("uniform", lambda x, s, u: 0.0 if u < s else x),
     "mbn-pixel": ("uniform-per-pixel", lambda x, s, u: 0.0 if u < s else x),
+    "gaussian": ("normal", lambda x, s, z: np.clip(x + s * z, 0, 1)),
+    "shot": ("uniform", lambda x, s, u: np.clip(quantile(x / s, u) * s, 0, 1) if s else x),
+    "impulse": ("uniform", lambda x, s, u: 0.0 if u < s / 2 else 1.0 if u >= 1 - s / 2 else x),
+    "speckle": ("normal", lambda x, s, z: np.clip(x + x * s * z, 0, 1)),
 }
 LIGHTING = ["darken", "low-contrast"]
 SIGMAS = ["0", "0.001", "0.1", "0.5", "1", "2.5", "5"]
-CASES = [(name, sigma) for name in FORMULAS for sigma in SIGMAS if "mbn" not in name or float(sigma) <= 1]
+SHARES = ["mbn", "mbn-pixel", "impulse"]
+CASES = [(name, sigma) for name in FORMULAS for sigma in SIGMAS if name not in SHARES or float(sigma) <= 1]
 
 
 def images_of(count, seed=0):

@@ -23,6 +23,30 @@ def test_a_request_names_sigmas_and_modes_that_are_missing(maker, words):
     }
 
 
+def test_each_sweep_of_a_request_names_the_sigmas_of_its_own_noise(maker, words):
+    shot = {"name": "shot", "clip": True, "rescale": False, "space": "pixel"}
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.cell(noise="shot", clip=True, sigma="0.002")
+    sweeps = [sweep(["0", "1"], modes=["frozen"]), {**sweep(["0.002", "0.01"], ["frozen"]), "noises": [shot]}]
+    maker.store.publish_run("run-1", {"request": {"sweeps": sweeps}, "command": "lnbench corrupt-eval"})
+    page = words()
+    assert coverage(page) == {("batchnorm", "frozen"): "2 of 2"}
+    (row,) = page.table("Sigmas measured on toy")
+    assert row["shot, clipped to [0, 1]"] == "1 of 2 missing: 0.01"
+
+
+def test_a_request_for_ready_made_images_is_held_against_their_cells(maker, words):
+    fog = {**AGN, "name": "corrupted-fog", "ready_made": True}
+    maker.cell(noise="corrupted-fog", sigma="1")
+    maker.cell(noise="corrupted-fog", sigma="3", correct=5)
+    sweeps = [{**sweep([one], ["frozen"]), "noises": [fog]} for one in ("1", "2", "3")]
+    maker.store.publish_run("run-1", {"request": {"sweeps": sweeps}, "command": "lnbench corrupt-eval"})
+    page = words()
+    (row,) = page.table("Sigmas measured on toy")
+    assert row["corrupted-fog"] == "2 of 3 missing: 2"
+    assert {row["severity"] for row in page.table("All cells")} == {"1", "3"}
+
+
 def test_a_request_for_other_cells_is_not_held_against_these(maker, words):
     maker.curve((9, 7), sigmas=("0", "1"))
     maker.cell(sigma="5", data="other", checksum="9999", run="run-2")
@@ -38,7 +62,9 @@ def test_a_request_that_was_cut_off_counts(maker, words):
     assert coverage(words()) == {("batchnorm", "frozen"): "2 of 3 missing: 2"}
 
 
-@pytest.mark.parametrize("request_of_run", [None, [], {"sweep": 3}, {"sweep": {"noises": [{"name": "?"}]}}])
+@pytest.mark.parametrize(
+    "request_of_run", [None, [], {"sweep": 3}, {"sweep": {"noises": [{"name": "?"}]}}, {"sweeps": [3]}]
+)
 def test_foreign_requests_are_passed_over(maker, words, request_of_run):
     maker.cell()
     maker.store.publish_run("run-1", {"request": request_of_run, "versions": 5, "code": None})

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.sweep.repeats import plan_repeats, repeats_of
+from robustbench_ln.sweep.several import Sweep, plan_sweeps, repeated
 from robustbench_ln.sweep.targets import trained_from
 from tests.sweep.test_plan import data, ids, settings, stored
 
 
 @pytest.mark.parametrize("norm", ["localnorm", "batchnorm", "groupnorm"])
 def test_seeds_repeat_what_they_can_change(norm):
-    repeats = repeats_of(settings(), (0, 1, 2), (0, 5))
-    assert [(one.seed, one.order_seed) for one in repeats] == [(n, o) for n in range(3) for o in (0, 5)]
-    planned = [cell for one in plan_repeats([(stored(norm), data())], repeats) for cell in one.cells]
+    sweeps = repeated([Sweep([(stored(norm), data())], settings())], (0, 1, 2), (0, 5))
+    seeds = [(one.settings.seed, one.settings.order_seed) for one in sweeps]
+    assert seeds == [(n, o) for n in range(3) for o in (0, 5)]
+    planned = [cell for one in plan_sweeps(sweeps) for cell in one.cells]
     names = [cell.id for cell in planned]
     assert len(set(names)) == len(names), "a cell stands in the plan twice"
     by_mode: dict[str, int] = {}
@@ -27,7 +28,7 @@ def test_seeds_repeat_what_they_can_change(norm):
 
 
 def test_one_repeat_is_the_plan_itself():
-    planned = plan_repeats([(stored(), data())], repeats_of(settings(), (0,), (0,)))
+    planned = plan_sweeps(repeated([Sweep([(stored(), data())], settings())], (0,), (0,)))
     assert [cell.id for one in planned for cell in one.cells] == list(ids().values())
 
 

@@ -50,11 +50,13 @@ def test_a_set_without_images_is_told():
 
 
 def test_what_comes_of_it_is_told_with_its_spread():
-    def row(accuracy, mode="batch", size=4, order="shuffled", sigma=0.0):
+    def row(accuracy, mode="batch", size=4, order="shuffled", sigma=0.0, noise="agn", checksum="c"):
         coupled = mode == "batch"
         return {
-            "model": "m.a.b", "noise": "agn", "sigma": sigma, "mode": mode, "blend": None, "coupled": coupled,
-            "set_size": size if coupled else None, "order": order if coupled else None, "accuracy": accuracy,
+            "model": "m.a.b", "noise": noise, "clip": False, "rescale": False, "space": "pixel", "data": "d",
+            "checksum": checksum, "limit": None, "sigma": sigma, "mode": mode, "blend": None,
+            "coupled": coupled, "set_size": size if coupled else None, "order": order if coupled else None,
+            "accuracy": accuracy,
         }  # fmt: skip
 
     cells = pd.DataFrame(
@@ -77,3 +79,16 @@ def test_what_comes_of_it_is_told_with_its_spread():
     points = {(one["order"], one["set_size"]): one for one in batch.document()["points"]}
     assert points["shuffled", 4]["seeds"] == 2
     assert points["shuffled", 4]["accuracy"] == pytest.approx(0.85)
+
+
+def test_other_noise_and_other_data_are_told_apart():
+    base = {
+        "model": "m.a.b", "mode": "batch", "blend": None, "coupled": True, "set_size": 4, "order": "shuffled",
+        "noise": "agn", "clip": False, "rescale": False, "space": "pixel", "data": "d", "checksum": "c",
+        "limit": None, "sigma": 0.0, "accuracy": 0.5,
+    }  # fmt: skip
+    changes = [{}, {"clip": True}, {"checksum": "e"}, {"limit": 9}, {"noise": "mbn"}]
+    rows = [base | change for change in changes]
+    found = compositions(pd.DataFrame(rows))
+    assert [one.points["seeds"].tolist() for one in found] == [[1]] * 5
+    assert {one.noise for one in found} == {"agn", "agn clipped", "mbn"}

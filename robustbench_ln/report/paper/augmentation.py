@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 
 from robustbench_ln.experiments.evidence import Evidence
+from robustbench_ln.noise import find_noise
 from robustbench_ln.report.drawing import Styles, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
 from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma_meaning
@@ -58,7 +59,7 @@ def _figure(item: Item, points: pd.DataFrame, text: str, name: str) -> Exhibit:
     ]
     with figure_style():
         width = 3.6 if len(pairs) > 1 else 6.2
-        meanings = [sigma_meaning(own["noise"].iloc[0], width) for own in by_pair]
+        meanings = [sigma_meaning(find_noise(own["noise"].iloc[0]), width) for own in by_pair]
         grid = make_panels(
             len(pairs), 2, height=1.9, above=0.32, below=0.34 + max(map(room_for, meanings)), legend=styles
         )

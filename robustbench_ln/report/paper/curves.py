@@ -125,7 +125,7 @@ def _paper_figure(item: Item, panels: Sequence[Panel], label: str) -> Exhibit:
     strip = STRIP if any(panel.data is not None for panel in panels) else 0.0
     with figure_style():
         width = 3.6 if columns == 2 else 6.2
-        meanings = [sigma_meaning(panel.noise.name, width) for panel in panels]
+        meanings = [sigma_meaning(panel.noise.family, width) for panel in panels]
         grid = make_panels(
             len(panels),
             columns,

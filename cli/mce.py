@@ -1,0 +1,106 @@
+"""`lnbench mce`: errors under corruption, relative to those of a baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from robustbench_ln.baseline import hold_against
+from robustbench_ln.corruption_error import MeanCorruptionError
+from robustbench_ln.noise.severity import SIGMAS, check_constants, parse_severities
+from robustbench_ln.report.labels import way_labels
+from robustbench_ln.store.open import open_store
+
+from . import options
+from .console import output, print_json, say
+
+
+def mce(
+    baseline: Annotated[
+        str, typer.Option(metavar="GLOB", help="The network that errors are divided by, one of the store.")
+    ],
+    baseline_mode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Its test-time mode.", show_default="its norm's home mode"),
+    ] = None,
+    severity: Annotated[
+        str, typer.Option(metavar="LIST", help="Severities that are summed: 1:5 or 1,3,5.")
+    ] = "1:5",
+    corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this noise or file of ready-made images; may be repeated.",
+            show_default="all that were measured",
+        ),
+    ] = None,
+    constants: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=check_constants,
+            help=f"Whose severities sigmas are: {', '.join(SIGMAS)}.",
+            show_default="by the size of images",
+        ),
+    ] = None,
+    results: options.ReadResults = options.DEFAULT_RESULTS,
+    json: options.Json = False,
+) -> None:
+    """Print mCE and relative mCE of every network in every mode, against a baseline of the store.
+
+    Both are per cent of the baseline's errors, averaged over corruptions. Where one cannot be computed, its
+    place is empty and the reason stands below.
+    """
+    held = hold_against(
+        open_store(results),
+        baseline,
+        mode=baseline_mode,
+        severities=parse_severities(severity),
+        corruptions=corruption or (),
+        constants=constants,
+    )
+    for problem in held.problems:
+        say(problem)
+    if json:
+        print_json(asdict(held))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("network", "mode", "data", "corruptions", "mCE %", "relative mCE %"):
+        table.add_column(heading, justify="right" if "mCE" in heading else "left", overflow="fold")
+    labels = way_labels([row.way for row in held.rows])
+    for row, (network, mode, data) in zip(held.rows, labels, strict=True):
+        known = [one.corruption for one in row.corruptions if one.ce is not None]
+        cells = (network, mode, data, f"{len(known)} of {len(row.corruptions)}")
+        table.add_row(*map(escape, cells), _percent(row.mce), _percent(row.relative_mce))
+    output.print(table)
+    severities = ", ".join(map(str, held.severities))
+    output.print(escape(f"Baseline {held.baseline} in mode {held.mode}; severities {severities}."))
+    for data, row in {data: row for row, (*_, data) in zip(held.rows, labels, strict=True)}.items():
+        output.print(escape(f"{data}: {', '.join(one.corruption for one in row.corruptions)}."))
+    for line in _reasons(held.rows, labels):
+        output.print(escape(line))
+
+
+def _reasons(rows: Sequence[MeanCorruptionError], labels: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Return why numbers are missing, each reason once."""
+    of: dict[tuple[str, str, str], list[str]] = {}
+    for row, (network, mode, data) in zip(rows, labels, strict=True):
+        if row.reason:
+            of.setdefault(("mCE", data, row.reason), []).append(f"{network} {mode}")
+        if row.relative_reason and row.relative_reason != row.reason:
+            of.setdefault(("relative mCE", data, row.relative_reason), []).append(f"{network} {mode}")
+    on = Counter(data for _, _, data in labels)
+    return [
+        f"No {what} on {data}{'' if len(names) == on[data] else ' of ' + ', '.join(names)}: {reason}."
+        for (what, data, reason), names in of.items()
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
