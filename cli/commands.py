@@ -45,6 +45,11 @@ COMMANDS = {
         "Measure networks in other company: images in other orders, and in smaller and larger sets.",
         "lnbench stress --noise agn --sigma 0,1 --limit 2000",
     ),
+    "compare": Entry(
+        "compare",
+        "Compare two networks, or two modes, on the same noisy images: differences with intervals and tests.",
+        "lnbench compare 'mnist-batchnorm*:batch' 'mnist-localnorm*' --noise agn --fail-drop 0.5",
+    ),
     "convert": Entry(
         "convert",
         "Replace every BatchNorm2d of a trained network by another norm, keeping gamma and beta.",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Exit code of a command that did only a part of what was asked.
 SOME_FAILED = 3
+#: Exit code of a command whose numbers do not meet a threshold that was asked for.
+NOT_MET = 4
 
 output = Console(highlight=False, soft_wrap=True)
 messages = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -18,7 +18,7 @@ from .console import print_error, say
 
 _EPILOG = (
     "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 a part failed, "
-    "130 or 143 interrupted."
+    "4 a threshold that was asked for is not met, 130 or 143 interrupted."
 )
 app = typer.Typer(
     name="lnbench",

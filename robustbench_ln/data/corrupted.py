@@ -87,6 +87,10 @@ class CorruptedFolder:
         """How messages and data sets call it."""
         return f"corrupted:{self.path}"
 
+    def true_labels(self) -> npt.NDArray[np.int64]:
+        """Return the (images,) labels that the images of every corruption and severity share."""
+        return np.array(_load(self.path / _LABELS)[: self.images], dtype=np.int64)
+
     def sets(
         self,
         severities: Sequence[int] = SEVERITIES,

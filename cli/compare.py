@@ -1,0 +1,127 @@
+"""`lnbench compare`: two networks, or two modes, on the same noisy images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from robustbench_ln.comparison import tell
+from robustbench_ln.comparison.compare import Asked, Comparison
+from robustbench_ln.comparison.compare import compare as compare_networks
+from robustbench_ln.modes import MODES
+from robustbench_ln.noise import NOISES
+from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.store.open import open_store
+
+from . import options
+from .console import NOT_MET, SOME_FAILED, output, print_json, say
+
+#: Letters that a line of a table may have.
+_WIDEST = 1000
+
+
+def compare(
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="Models by a pattern, GLOB, or in a mode, 'GLOB:MODE'.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="What is compared with A, written alike.")],
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Only this noise; may be repeated: {', '.join(NOISES)}.",
+            show_default="all measured",
+        ),
+    ] = None,
+    sigma: Annotated[
+        str | None,
+        typer.Option(metavar="GRID", help="Only these, such as 0:4 or 0,0.5.", show_default="all measured"),
+    ] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Mode of the sides that name none; may be repeated: {', '.join(MODES)}.",
+            show_default="each norm's home mode",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only these test images.", show_default="all measured"),
+    ] = None,
+    fail_drop: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="POINTS",
+            help="Exit with 4 where, in any cell, B is more than POINTS percentage points less accurate than "
+            "A and the 95 % interval of the difference lies below 0.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all rows to a CSV file, too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
+    results: options.ReadResults = options.DEFAULT_RESULTS,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
+    corrupted: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder of ready-made corrupted images, for cells measured on them."
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Compare two networks, or two modes, on the same noisy images: differences with intervals and tests.
+
+    Stored predictions are read; nothing is measured. Networks of several training seeds are paired by seed.
+    """
+    if csv is not None:
+        check_writable(csv.parent, "Name another file.")
+    asked = Asked(a, b, tuple(noise or ()), sigma, tuple(mode or ()), data, seed)
+    comparison = compare_networks(open_store(results), asked, data_dir, corrupted)
+    if csv is not None:
+        publish_file(csv, tell.csv_bytes(comparison))
+    dropped = [] if fail_drop is None else tell.drops(comparison, fail_drop)
+    for problem in comparison.problems:
+        say(problem, quiet=json)
+    if json:
+        print_json(tell.document(comparison, fail_drop))
+    else:
+        print_comparison(comparison)
+        if fail_drop is not None:
+            output.print(tell.drops_line(dropped, len(comparison.rows), fail_drop), markup=False)
+    if dropped:
+        raise typer.Exit(NOT_MET)
+    if comparison.problems:
+        raise typer.Exit(SOME_FAILED)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print the networks, a row a cell, the areas, and what a reader must know."""
+    for name, networks in (("A", comparison.a), ("B", comparison.b)):
+        output.print(tell.networks_line(name, networks), markup=False)
+    for text in (tell.cells_table(comparison), tell.seeds_table(comparison)):
+        if text is not None:
+            output.print()
+            print_table(text)
+    output.print()
+    for line in (*tell.area_lines(comparison), *tell.remarks(comparison)):
+        output.print(line, markup=False)
+
+
+def print_table(text: tell.Text) -> None:
+    """Print a table of text in its full width, also where the terminal has less: no number is cut off."""
+    table = Table(box=None, pad_edge=False, title=escape(text.title) or None, title_justify="left")
+    for heading in text.columns:
+        table.add_column(
+            escape(heading), no_wrap=True, justify="right" if heading in tell.NUMBERS else "left"
+        )
+    for row in text.rows:
+        table.add_row(*map(escape, row))
+    table.width = output.measure(table, options=output.options.update(width=_WIDEST)).maximum
+    output.print(table)

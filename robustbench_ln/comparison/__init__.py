@@ -1,0 +1,1 @@
+"""Compare two networks of a store on the same noisy images."""

@@ -1,0 +1,272 @@
+"""Compare two networks of a store, or the seeds of two trainings, on the same noisy images.
+
+Nothing is measured: stored predictions are read. Importing this file does not import torch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from robustbench_ln.comparison.area import compare_areas
+from robustbench_ln.comparison.cells import Cell, Common, Curves, common_cells, curves_of, setting_remarks
+from robustbench_ln.comparison.networks import Network, Side, asked_modes, networks_of, pair_networks
+from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
+from robustbench_ln.comparison.right import Labels, right_images
+from robustbench_ln.comparison.rows import Area, OverSeeds, Row
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.metrics import t_interval
+from robustbench_ln.noise import NoiseSpec, parse_sigmas
+from robustbench_ln.store.frame import read_rows
+from robustbench_ln.store.results import Results
+
+Right = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is compared.
+
+    Attributes:
+        a, b: `GLOB` or `GLOB:MODE` over the models of a store.
+        noises: only these; none for all.
+        sigma: only these, as `robustbench_ln.noise.parse_sigmas` reads them; None for all.
+        modes: of the sides that name none; none for home modes.
+        data: only the test images of this name; None for all.
+        seed: of the bootstrap.
+    """
+
+    a: str
+    b: str
+    noises: tuple[str, ...] = ()
+    sigma: str | None = None
+    modes: tuple[str, ...] = ()
+    data: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two networks compare.
+
+    Attributes:
+        asked: what was asked for.
+        a, b: the networks that were compared, by mode and training seed.
+        rows: a row a pair of cells.
+        areas: a row a pair of curves with two sigmas or more.
+        over_seeds: the same over training seeds.
+        remarks: what a reader must know, and what was left out.
+        problems: a sentence for each cell that could not be compared.
+    """
+
+    asked: Asked
+    a: tuple[Network, ...]
+    b: tuple[Network, ...]
+    rows: tuple[Row, ...]
+    areas: tuple[Area, ...]
+    over_seeds: tuple[OverSeeds, ...]
+    remarks: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None = None) -> Comparison:
+    """Compare two networks, or the training seeds of two, wherever both saw the same noisy images.
+
+    Args:
+        store: holds their cells with predictions.
+        asked: what to compare.
+        data_dir: where decoded data sets lie; their labels say which predictions are right.
+        corrupted: a folder of ready-made corrupted images, for the cells that were measured on them.
+
+    Raises:
+        LnbenchError: an unknown model, mode or noise, a network that would be compared with itself, or no
+            cell that can be compared.
+    """
+    cells, problems = read_rows(store)
+    if cells.empty:
+        raise LnbenchError(
+            f"No measured cell in '{store.root}' can be read."
+            if problems
+            else f"There is no measured cell in '{store.root}'.",
+            problems[0] if problems else "Run this first: lnbench corrupt-eval",
+        )
+    sides = Side.parse("A", asked.a), Side.parse("B", asked.b)
+    chosen = _filtered(cells, asked)
+    remarks: list[str] = []
+    found: list[Common] = []
+    read: dict[tuple[str, Network], Curves] = {}
+    for mode in asked_modes(*sides, asked.modes):
+        networks = []
+        for side in sides:
+            own, unmeasured = networks_of(side, mode, cells, store)
+            networks.append(own)
+            remarks.extend(unmeasured)
+        pairs, alone = pair_networks(*networks)
+        remarks.extend(alone)
+        for pair in pairs:
+            curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
+            read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
+            remarks.extend(
+                f"No cell of {name}'s {network.text} is measured with these options."
+                for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
+                if not one.cells
+            )
+            common, left = common_cells(pair, *curves)
+            found.extend(common)
+            remarks.extend(left)
+    if not found:
+        raise LnbenchError(
+            f"No cell of A, '{asked.a}', and B, '{asked.b}', saw the same noisy images."
+            f" {' '.join(remarks[:4])}".rstrip(),
+            "Measure both alike: lnbench corrupt-eval --model GLOB --noise NAME --sigma GRID --mode NAME",
+        )
+    remarks.extend(setting_remarks([(name, network, one) for (name, network), one in read.items()]))
+    rows, areas, broken = _measure(store, found, Labels(data_dir, corrupted), asked.seed)
+    if not rows:
+        raise broken[0]
+    adjusted = holm([row.p for row in rows])
+    rows = [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
+    remarks.extend(_not_compared(asked, rows))
+    pairs = list(dict.fromkeys(one.pair for one in found))
+    return Comparison(
+        asked,
+        tuple(dict.fromkeys(pair.a for pair in pairs)),
+        tuple(dict.fromkeys(pair.b for pair in pairs)),
+        tuple(rows),
+        tuple(areas),
+        tuple(_over_seeds(rows, areas)),
+        tuple(dict.fromkeys(remarks)),
+        (*problems, *dict.fromkeys(f"Left out {error}" for error in broken)),
+    )
+
+
+def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    for noise in asked.noises:
+        NoiseSpec.stored(noise, False, False, "pixel")
+    sigmas = None if asked.sigma is None else {float(sigma) for sigma in parse_sigmas(asked.sigma)}
+    if asked.data is not None and asked.data not in set(cells["data"]):
+        known = ", ".join(sorted(set(cells["data"]))) or "none"
+        raise LnbenchError(f"No cell was measured on data '{asked.data}'.", f"Known: {known}.")
+    kept = pd.Series(True, index=cells.index)
+    if asked.noises:
+        kept &= cells["noise"].isin(asked.noises)
+    if sigmas is not None:
+        kept &= cells["sigma"].isin(sigmas)
+    if asked.data is not None:
+        kept &= cells["data"] == asked.data
+    return cells[kept]
+
+
+def _not_compared(asked: Asked, rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on noises and sigmas that were asked for and that no row has."""
+    noises = {row.noise.partition(" ")[0] for row in rows}
+    sigmas = {row.sigma for row in rows}
+    lacking = [f"noise {noise}" for noise in asked.noises if noise not in noises]
+    if asked.sigma is not None:
+        lacking += [f"sigma {sigma}" for sigma in parse_sigmas(asked.sigma) if sigma not in sigmas]
+    return [f"Asked for, but of A and B together not measured: {', '.join(lacking)}."] if lacking else []
+
+
+def _measure(
+    store: Results, found: Sequence[Common], labels: Labels, seed: int
+) -> tuple[list[Row], list[Area], list[LnbenchError]]:
+    """Return the rows and areas of cells, and why some of them cannot be compared."""
+    rows: list[Row] = []
+    areas: list[Area] = []
+    broken: list[LnbenchError] = []
+    for one in found:
+        own: dict[str, tuple[Right, Right]] = {}
+        for a, b in one.cells:
+            try:
+                true = labels.of(one.scene.data, one.scene.checksum, one.scene.limit)
+                own[a.sigma] = right_images(store, a.id, true), right_images(store, b.id, true)
+            except LnbenchError as error:
+                broken.append(error)
+                continue
+            rows.append(_row(one, a, b, *own[a.sigma]))
+        if len(own) > 1:
+            areas.append(_area(one, own, seed))
+    return rows, areas, broken
+
+
+def _row(one: Common, a: Cell, b: Cell, right_a: Right, right_b: Right) -> Row:
+    images, both = len(right_a), int((right_a & right_b).sum())
+    count_a, count_b = int(right_a.sum()), int(right_b.sum())
+    only_a, only_b = count_a - both, count_b - both
+    low, high = difference_interval(both, only_a, only_b, images - both - only_a - only_b)
+    p = float(mcnemar(only_a, only_b))
+    return Row(
+        **_compared(one),
+        sigma=a.sigma,
+        cell_a=a.id,
+        cell_b=b.id,
+        images=images,
+        right_a=count_a,
+        right_b=count_b,
+        only_a=only_a,
+        only_b=only_b,
+        accuracy_a=count_a / images,
+        accuracy_b=count_b / images,
+        difference=(count_b - count_a) / images,
+        low=float(low),
+        high=float(high),
+        p=p,
+        p_holm=p,
+    )
+
+
+def _area(one: Common, rights: dict[str, tuple[Right, Right]], seed: int) -> Area:
+    right_a, right_b = (np.stack(side) for side in zip(*rights.values(), strict=True))
+    areas = compare_areas([float(sigma) for sigma in rights], right_a, right_b, seed=seed)
+    return Area(
+        **_compared(one),
+        sigmas=tuple(rights),
+        area_a=areas.a,
+        area_b=areas.b,
+        difference=areas.difference,
+        low=areas.low,
+        high=areas.high,
+    )
+
+
+def _compared(one: Common) -> dict[str, Any]:
+    """Return the attributes of `Compared`."""
+    scene, first = one.scene, one.cells[0]
+    coupled = [name for name, cell in zip("AB", first, strict=True) if cell.coupled]
+    return {
+        "model_a": one.pair.a.model,
+        "mode_a": one.pair.a.mode,
+        "seed_a": one.pair.a.seed,
+        "model_b": one.pair.b.model,
+        "mode_b": one.pair.b.mode,
+        "seed_b": one.pair.b.seed,
+        "data": scene.data,
+        "checksum": scene.checksum,
+        "limit": scene.limit,
+        "noise": scene.noise,
+        "noise_seed": scene.noise_seed,
+        "coupled": " and ".join(coupled),
+    }
+
+
+def _over_seeds(rows: Sequence[Row], areas: Sequence[Area]) -> list[OverSeeds]:
+    """Return mean differences over training seeds, of rows by sigma and of areas over the same sigmas."""
+    groups: dict[tuple[Any, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    told: list[Row | Area] = [*rows, *areas]
+    for one in told:
+        sigmas = (one.sigma,) if isinstance(one, Row) else one.sigmas
+        key = (one.mode_a, one.mode_b, one.data, one.checksum, one.limit, one.noise, sigmas)
+        groups[key][one.model_a].append(one.difference)
+    found = []
+    for key, by_model in groups.items():
+        means = [float(np.mean(values)) for values in by_model.values()]
+        low, high = t_interval(means) or (None, None)
+        found.append(OverSeeds(*key, len(means), float(np.mean(means)), low, high))
+    return found
