@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,10 +37,14 @@ def readable(path: str | Path) -> Iterator[Image.Image]:
     Raises:
         LnbenchError: the file is missing or is no whole image.
     """
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
-        with Image.open(path) as image:
-            yield image
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        # Pillow only warns of what is up to twice its limit, and then decodes it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                yield image
+    except (UnidentifiedImageError, OSError, SyntaxError, *bombs) as error:
         raise LnbenchError(
             f"Image '{path}' cannot be read: {error}.", "Remove or replace it, then run the command again."
         ) from error

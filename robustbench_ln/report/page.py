@@ -17,7 +17,7 @@ from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.matrices import collapse_table, draw_confusions
 from robustbench_ln.report.samples import draw_samples
 from robustbench_ln.report.sureness import calibration_table
-from robustbench_ln.report.template import asset, render
+from robustbench_ln.report.template import asset, inlined, render
 
 #: Longer tables of cells are folded away.
 _SHOWN_CELLS = 50
@@ -65,8 +65,7 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
         title=title,
         digest=digest,
         version=__version__,
-        css=asset("page.css"),
-        js=asset("page.js"),
+        **inlined(asset("page.css"), asset("page.js")),
         statement=measured_sentence(inputs),
         sections=sections,
         several=len(sections) > 1,

@@ -354,3 +354,11 @@ def test_nothing_is_written_into_the_folder_of_images(tmp_path):
     before = sorted(root.rglob("*"))
     opened(root)
     assert sorted(root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("limit", [5, 11])
+def test_an_image_of_too_many_pixels_is_named_before_it_is_decoded(tmp_path, monkeypatch, limit):
+    """Pillow refuses more than twice its limit, and only warns of what lies between."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(LnbenchError, match=r"cat/0\.png' cannot be read: Image size \(12 pixels\)"):
+        opened(folder_of(tmp_path / "data", {}))

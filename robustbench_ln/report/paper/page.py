@@ -12,7 +12,7 @@ from robustbench_ln.report.exhibit import Exhibit
 from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.forms import draw_item
 from robustbench_ln.report.paper.item import Item, Room, Sheet, reading_text
-from robustbench_ln.report.template import asset, render
+from robustbench_ln.report.template import asset, inlined, render
 
 #: A mark that needs no colour, and the class of its style.
 MARKS: dict[Outcome, tuple[str, str]] = {
@@ -94,8 +94,7 @@ def render_paper(items: list[Item], room: Room, problems: list[str], digest: str
         "paper/paper.html",
         digest=digest,
         version=__version__,
-        css=asset("page.css") + asset("paper/paper.css"),
-        js=asset("page.js"),
+        **inlined(asset("page.css") + asset("paper/paper.css"), asset("page.js")),
         sections=sections,
         outcomes=list(MARKS),
         marks=MARKS,
