@@ -108,6 +108,7 @@ def corrupt_eval(
     network: options.Network = None,
     data: options.Data = None,
     image_size: options.ImageSize = None,
+    skip_unreadable: options.SkipUnreadable = False,
     limit: options.Limit = None,
     clip: Annotated[
         bool, typer.Option("--clip", help="Clip noisy images to [0, 1]; the paper does not.")
@@ -218,7 +219,14 @@ def corrupt_eval(
     if folder:
         sweeps = on_corrupted(models, folder.sets(severities, note), settings)
     else:
-        pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+        pairs = pair_with_data(
+            models,
+            data,
+            data_dir,
+            image_size,
+            skip_unreadable=skip_unreadable,
+            on_note=partial(say, quiet=quiet),
+        )
         sweeps = [Sweep(pairs, settings)]
         if severity:
             sweeps = by_severity(pairs, settings, severities, constants)

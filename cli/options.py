@@ -55,6 +55,13 @@ ImageSize = Annotated[
         help="Bring the images of a folder, or of stanford-cars, to NxN pixels.",
     ),
 ]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out images of a folder that cannot be read, and say how many and which.",
+    ),
+]
 Network = Annotated[
     str | None,
     typer.Option(

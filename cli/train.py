@@ -65,6 +65,7 @@ def train(
     ] = None,
     data: options.Data = None,
     image_size: options.ImageSize = None,
+    skip_unreadable: options.SkipUnreadable = False,
     limit: options.Limit = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads of torch.", show_default="torch's choice")
@@ -116,6 +117,7 @@ def train(
         data or declared.data,
         data_dir,
         image_size or (declared.image_size if takes_image_size(data or declared.data) else None),
+        skip_unreadable=skip_unreadable,
         on_note=partial(say, quiet=quiet),
     )
     recipes = plan_recipes(

@@ -12,11 +12,14 @@ from robustbench_ln.data.dataset import SPLITS, Arrays, Decoded, Split
 from robustbench_ln.data.image_files import FileEntry, readable, state, visible, write_images
 from robustbench_ln.errors import LnbenchError
 
+_Listed = dict[str, dict[str, list[FileEntry]]]
+#: Unreadable images that a note names.
+_NAMED = 10
 _LAYOUT = "Expected train/<class>/* and test/<class>/* with the same classes."
 
 
-def fingerprint(root: Path, image_size: int | None) -> str:
-    """Return the folder, names, sizes and times of all images, and the size they are brought to.
+def fingerprint(root: Path, image_size: int | None, skip_unreadable: bool) -> str:
+    """Return the folder, names, sizes and times of all images, and what is done with them.
 
     Raises:
         LnbenchError: the folder is not there, or is not laid out in classes.
@@ -27,22 +30,28 @@ def fingerprint(root: Path, image_size: int | None) -> str:
         for split in SPLITS
         for name in files[split]
     }
-    return repr((_name(root), str(root.resolve()), image_size, entries))
+    skipping = ("without unreadable images",) if skip_unreadable else ()
+    return repr((_name(root), str(root.resolve()), image_size, entries, *skipping))
 
 
-def decode(root: Path, image_size: int | None, into: Path) -> Decoded:
+def decode(root: Path, image_size: int | None, skip_unreadable: bool, into: Path) -> Decoded:
     """Decode every image to uint8, grey where all images are grey, else RGB.
 
     Args:
         root: the folder that holds `train` and `test`.
         image_size: bring images to a square of this size (shorter side resized, centre cropped); None
             leaves them, and then all must have one size.
+        skip_unreadable: leave out images that cannot be read, and note how many and which.
         into: the folder that the pixels are written to.
 
     Raises:
-        LnbenchError: an image that cannot be read or has another size, named.
+        LnbenchError: an image that cannot be read or has another size, named; a class that has no image
+            which can be read.
     """
     files = _listed(root)
+    left_out: list[str] = []
+    if skip_unreadable:
+        files, left_out = _readable(files)
     classes = tuple(files["train"])
     first = files["train"][classes[0]][0]
     with readable(first.path) as image:
@@ -67,8 +76,39 @@ def decode(root: Path, image_size: int | None, into: Path) -> Decoded:
         images = write_images(into / f"{split}_images.npy", shape, map(pixels, entries))
         return Arrays(images, np.repeat(np.arange(len(classes), dtype=np.int64), counts))
 
-    note = f"images brought to {image_size}x{image_size}" if image_size else ""
-    return Decoded(_name(root), classes, load("train"), load("test"), note)
+    notes = [f"images brought to {image_size}x{image_size}"] if image_size else []
+    if left_out:
+        named = [str(Path(path).relative_to(root)) for path in left_out[:_NAMED]]
+        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        notes.append(f"{len(left_out)} unreadable images left out: {', '.join(named)}{more}")
+    return Decoded(_name(root), classes, load("train"), load("test"), "; ".join(notes))
+
+
+def _readable(files: _Listed) -> tuple[_Listed, list[str]]:
+    """Return the images that can be read, and the paths of those that cannot.
+
+    Raises:
+        LnbenchError: a class is left without images.
+    """
+    kept: _Listed = {}
+    left_out: list[str] = []
+    for split, by_class in files.items():
+        kept[split] = {}
+        for name, entries in by_class.items():
+            whole = []
+            for entry in entries:
+                try:
+                    with readable(entry.path) as image:
+                        _eight_bits(image).load()
+                    whole.append(entry)
+                except LnbenchError:
+                    left_out.append(entry.path)
+            if not whole:
+                raise LnbenchError(
+                    f"No image of class '{name}' in '{split}' can be read.", f"Mend '{entries[0].path}'."
+                )
+            kept[split][name] = whole
+    return kept, left_out
 
 
 def _name(root: Path) -> str:
@@ -76,12 +116,12 @@ def _name(root: Path) -> str:
     return f"folder:{root.resolve().name}"
 
 
-def _listed(root: Path) -> dict[str, dict[str, list[FileEntry]]]:
+def _listed(root: Path) -> _Listed:
     """Return the images of each split and class, sorted by name."""
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise LnbenchError(f"Data folder '{root}' {what}.", _LAYOUT)
-    files: dict[str, dict[str, list[FileEntry]]] = {}
+    files: _Listed = {}
     for split in SPLITS:
         folder = root / split
         if not folder.is_dir():

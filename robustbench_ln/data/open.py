@@ -24,6 +24,7 @@ def open_data(
     data_dir: Path,
     image_size: int | None = None,
     *,
+    skip_unreadable: bool = False,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> DataSet:
     """Open a data set, decoding it on first use.
@@ -35,7 +36,8 @@ def open_data(
             it cannot be written.
         image_size: bring the images of a folder or of stanford-cars to a square of this size; None leaves a
             folder's images and brings stanford-cars to 224.
-        on_note: told before work that may take minutes.
+        skip_unreadable: leave out images of a folder that cannot be read, in place of an error.
+        on_note: told before work that may take minutes, and what was left out.
 
     Raises:
         LnbenchError: an unknown name, or data that are missing, unreadable or inconsistent.
@@ -43,6 +45,8 @@ def open_data(
     name, path = check_spec(spec)
     if image_size is not None and not takes_image_size(spec):
         raise LnbenchError(f"Data set '{name}' has images of a fixed size.", "Leave out --image-size.")
+    if skip_unreadable and name != "folder":
+        raise LnbenchError(f"--skip-unreadable is for folders of images, not for '{name}'.", "Leave it out.")
     if image_size is not None and image_size < 1:
         raise LnbenchError(f"An image size of {image_size} has no pixels.", "Give 1 or more.")
     decode: Callable[[Path], Decoded]
@@ -62,7 +66,8 @@ def open_data(
     else:
         root = Path(path).expanduser().resolve()
         spec = f"folder:{root}"
-        fingerprint, decode = folder.fingerprint(root, image_size), partial(folder.decode, root, image_size)
+        fingerprint = folder.fingerprint(root, image_size, skip_unreadable)
+        decode = partial(folder.decode, root, image_size, skip_unreadable)
     key = hashlib.blake2b(f"{_DECODER_VERSION} {fingerprint}".encode(), digest_size=6).hexdigest()
     cached = decoded_root(data_dir) / f"{name}-{key}"
     if not cached.is_dir():
@@ -71,7 +76,10 @@ def open_data(
             on_note(f"Decoding the images of '{spec}'; this is done once and kept in '{cached}'.")
         publish_directory(cached, lambda hidden: write_decoded(decode(hidden), hidden))
     try:
-        return DataSet(DataInfo.read(cached), cached, spec, image_size)
+        info = DataInfo.read(cached)
+        if skip_unreadable and info.note:
+            on_note(f"'{spec}': {info.note}.")
+        return DataSet(info, cached, spec, image_size)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LnbenchError(
             f"Decoded data in '{cached}' cannot be read: {error}.", f"Remove it: rm -r '{cached}'."

@@ -126,6 +126,7 @@ def pair_with_data(
     data_dir: Path,
     image_size: int | None,
     *,
+    skip_unreadable: bool = False,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> list[tuple[StoredModel, DataSet]]:
     """Return each network with the data set to test it on.
@@ -135,6 +136,7 @@ def pair_with_data(
         spec: a data set as on the command line; None for the one that each network was trained on.
         data_dir: where data are kept.
         image_size: of the images of a folder or of stanford-cars; None for the size that each network takes.
+        skip_unreadable: leave out images of a folder that cannot be read.
         on_note: told before work that may take minutes.
 
     Raises:
@@ -158,6 +160,8 @@ def pair_with_data(
                 size = height if height == width else None
         key = (named, size)
         if key not in opened:
-            opened[key] = open_data(key[0], data_dir, key[1], on_note=on_note)
+            opened[key] = open_data(
+                key[0], data_dir, key[1], skip_unreadable=skip_unreadable, on_note=on_note
+            )
         pairs.append((model, opened[key]))
     return pairs

@@ -362,3 +362,38 @@ def test_an_image_of_too_many_pixels_is_named_before_it_is_decoded(tmp_path, mon
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     with pytest.raises(LnbenchError, match=r"cat/0\.png' cannot be read: Image size \(12 pixels\)"):
         opened(folder_of(tmp_path / "data", {}))
+
+
+def test_unreadable_images_are_left_out_counted_and_named_where_that_is_asked_for(tmp_path):
+    whole = encoded(COLOUR, kind="JPEG")
+    broken = {
+        "train/cat/2.png": b"",
+        "train/dog/9.jpg": whole[: len(whole) // 2],
+        "test/dog/text.png": b"no image",
+    }
+    root = folder_of(tmp_path / "data", broken)
+    with pytest.raises(LnbenchError, match="cannot be read"):
+        opened(root)
+    notes = []
+    data = opened(root, skip_unreadable=True, on_note=notes.append)
+    plain = opened(folder_of(tmp_path / "plain", {}))
+    for split in ("train", "test"):
+        assert np.array_equal(data.arrays(split).images, plain.arrays(split).images)
+        assert np.array_equal(data.arrays(split).labels, plain.arrays(split).labels)
+    assert "3 unreadable images left out" in data.info.note
+    assert all(path in data.info.note for path in broken)
+    assert any("3 unreadable images left out" in note for note in notes)
+    again = []
+    assert opened(root, skip_unreadable=True, on_note=again.append).folder == data.folder
+    assert again, "it is said each time, not only when the images are decoded"
+
+
+def test_a_class_without_any_readable_image_is_an_error(tmp_path):
+    root = folder_of(tmp_path / "data", {"test/cat/0.png": b"", "test/cat/1.png": b"x"})
+    with pytest.raises(LnbenchError, match="No image of class 'cat' in 'test'"):
+        opened(root, skip_unreadable=True)
+
+
+def test_only_folders_have_unreadable_images(tmp_path):
+    with pytest.raises(LnbenchError, match="folders of images"):
+        open_data("digits", tmp_path, skip_unreadable=True)
