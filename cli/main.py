@@ -41,6 +41,8 @@ _MACHINE_ERRORS = (
     errno.EPERM,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
 )
 
 

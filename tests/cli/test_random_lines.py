@@ -65,3 +65,9 @@ def test_a_few_random_command_lines_get_an_answer_or_a_sentence(lnbench_here, fo
 @pytest.mark.parametrize("seed", range(10))
 def test_ten_thousand_random_command_lines_get_an_answer_or_a_sentence(lnbench_here, folder, seed):
     throw(lnbench_here, folder, 1000, seed=100 + seed)
+
+
+def test_a_name_too_long_for_a_file_is_a_sentence(lnbench_here, tmp_path):
+    done = lnbench_here("results", "merge", "x" * 300, "y", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "File name too long" in done.stderr
