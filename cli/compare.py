@@ -57,6 +57,7 @@ def compare(
         float | None,
         typer.Option(
             min=0,
+            max=100,
             metavar="POINTS",
             help="Exit with 4 where, in any cell, B is more than POINTS percentage points less accurate than "
             "A and the 95 % interval of the difference lies below 0.",

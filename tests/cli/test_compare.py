@@ -143,7 +143,10 @@ def test_a_broken_cell_is_named_and_the_exit_code_tells(compare, measured):
         ({"options": ["--mode", "bach"]}, "Unknown mode 'bach'. Did you mean 'batch'?"),
         ({"options": ["--data", "mnist"]}, "No cell was measured on data 'mnist'."),
         ({"options": ["--results", "nowhere"]}, "There is no measured cell in 'nowhere'."),
-        ({"options": ["--fail-drop", "-1"]}, "Invalid value for '--fail-drop'"),
+        *[
+            ({"options": ["--fail-drop", one]}, "Invalid value for '--fail-drop'")
+            for one in ("-1", "inf", "nan")
+        ],
     ],
 )
 def test_a_mistake_is_a_sentence(arguments, sentence, compare):

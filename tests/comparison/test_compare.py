@@ -232,6 +232,7 @@ def test_only_what_is_asked_for_is_compared(measured):
     [
         ({"a": "resnet*"}, "No model in"),
         ({"a": f"{A}:vote"}, "Unknown mode 'vote'"),
+        ({"a": "torchvision:resnet18"}, "A, 'torchvision:resnet18', is a source of weights"),
         ({"a": f"{A}:voting"}, "A: mode 'voting' does not fit norm 'batchnorm'"),
         ({"a": "toy-*"}, "not training seeds of one"),
         ({"b": A}, "same network in the same mode"),
@@ -257,6 +258,19 @@ def test_two_trainings_of_one_seed_are_told_apart(measured):
     with pytest.raises(LnbenchError, match="not training seeds of one"):
         compared(measured)
     assert len(compared(measured, a="toy-batchnorm-s0.*.cccccccccccc").rows) == 1
+
+
+@pytest.mark.parametrize("epochs", [(1, 1), (1, 2)])
+def test_seeds_of_two_recipes_are_not_those_of_one_network(epochs, measured):
+    localnorm(measured, first(31))
+    for seed, many in enumerate(epochs):
+        cell = measured.cell(first(30), seed=seed)
+        measured.card(cell, {"train": {"epochs": many}})
+    if epochs[0] == epochs[1]:
+        assert len(compared(measured).rows) == 1
+        return
+    with pytest.raises(LnbenchError, match="not training seeds of one"):
+        compared(measured)
 
 
 def test_networks_without_a_common_seed_are_told(measured):
