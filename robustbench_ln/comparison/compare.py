@@ -5,9 +5,9 @@ Nothing is measured: stored predictions are read. Importing this file does not i
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from robustbench_ln.comparison.networks import Network, Side, asked_modes, netwo
 from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
 from robustbench_ln.comparison.right import Labels, right_images
 from robustbench_ln.comparison.rows import Area, OverSeeds, Row
+from robustbench_ln.comparison.training_seeds import over_seeds
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.metrics import t_interval
 from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
@@ -63,7 +63,8 @@ class Comparison:
         areas: a row a pair of curves with two sigmas or more.
         over_seeds: the same over training seeds.
         remarks: what a reader must know, and what was left out.
-        problems: a sentence for each cell that could not be compared.
+        problems: sentences on what was asked for and is not compared: cells that cannot be read, noises and
+            sigmas that were not measured.
     """
 
     asked: Asked
@@ -133,7 +134,7 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
         raise broken[0]
     adjusted = holm([row.p for row in rows])
     rows = [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
-    remarks.extend(_not_compared(asked, rows))
+    problems.extend(_not_measured(asked, found))
     pairs = list(dict.fromkeys(one.pair for one in found))
     return Comparison(
         asked,
@@ -141,7 +142,7 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
         tuple(dict.fromkeys(pair.b for pair in pairs)),
         tuple(rows),
         tuple(areas),
-        tuple(_over_seeds(rows, areas)),
+        tuple(over_seeds(rows)),
         tuple(dict.fromkeys(remarks)),
         (*problems, *dict.fromkeys(f"Left out {error}" for error in broken)),
     )
@@ -164,13 +165,15 @@ def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     return cells[kept]
 
 
-def _not_compared(asked: Asked, rows: Sequence[Row]) -> list[str]:
-    """Return a sentence on noises and sigmas that were asked for and that no row has."""
-    noises = {row.noise.partition(" ")[0] for row in rows}
-    sigmas = {row.sigma for row in rows}
-    lacking = [f"noise {noise}" for noise in asked.noises if noise not in noises]
-    if asked.sigma is not None:
-        lacking += [f"sigma {sigma}" for sigma in parse_sigmas(asked.sigma) if sigma not in sigmas]
+def _not_measured(asked: Asked, found: Sequence[Common]) -> list[str]:
+    """Return a sentence on the noises and sigmas that were asked for and that no pair of cells has."""
+    there = {(one.scene.noise.partition(" ")[0], a.sigma) for one in found for a, _ in one.cells}
+    sigmas = () if asked.sigma is None else parse_sigmas(asked.sigma)
+    lacking = [
+        " ".join(filter(None, [noise, sigma and f"sigma {sigma}"]))
+        for noise, sigma in product(asked.noises or ("",), sigmas or ("",))
+        if not any(noise in (known, "") and sigma in (at, "") for known, at in there)
+    ]
     return [f"Asked for, but of A and B together not measured: {', '.join(lacking)}."] if lacking else []
 
 
@@ -254,19 +257,3 @@ def _compared(one: Common) -> dict[str, Any]:
         "noise_seed": scene.noise_seed,
         "coupled": " and ".join(coupled),
     }
-
-
-def _over_seeds(rows: Sequence[Row], areas: Sequence[Area]) -> list[OverSeeds]:
-    """Return mean differences over training seeds, of rows by sigma and of areas over the same sigmas."""
-    groups: dict[tuple[Any, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    told: list[Row | Area] = [*rows, *areas]
-    for one in told:
-        sigmas = (one.sigma,) if isinstance(one, Row) else one.sigmas
-        key = (one.mode_a, one.mode_b, one.data, one.checksum, one.limit, one.noise, sigmas)
-        groups[key][one.model_a].append(one.difference)
-    found = []
-    for key, by_model in groups.items():
-        means = [float(np.mean(values)) for values in by_model.values()]
-        low, high = t_interval(means) or (None, None)
-        found.append(OverSeeds(*key, len(means), float(np.mean(means)), low, high))
-    return found

@@ -120,6 +120,14 @@ def test_a_drop_that_may_be_chance_ends_with_0(compare, measured):
     assert (code, "in 0 of 1 cells." in out) == (0, True)
 
 
+def test_what_was_asked_for_and_is_not_there_ends_with_3(compare):
+    code, out, err = compare("--noise", "agn", "--noise", "mbn", "--fail-drop", "50")
+    assert (code, "in 0 of 2 cells." in out) == (3, True)
+    assert "together not measured: mbn." in err
+    assert compare("--noise", "agn", "--sigma", "0,7", "--json")[0] == 3
+    assert compare("--noise", "agn", "--sigma", "0,7,1", "--fail-drop", "1")[0] == 4
+
+
 def test_a_broken_cell_is_named_and_the_exit_code_tells(compare, measured):
     cell = measured.cell(first(40), "localnorm", "batch", "2", batch_size=10)
     measured.cell(first(40), sigma="2")

@@ -220,11 +220,55 @@ def test_only_what_is_asked_for_is_compared(measured):
         for sigma in ("0", "0.5", "1"):
             measured.cell(first(30), noise=noise, sigma=sigma)
             localnorm(measured, first(31), sigma, noise=noise)
-    found = compared(measured, noises=("mbn", "apn"), sigma="0.5,1,3", data="toy")
+    found = compared(measured, noises=("mbn",), sigma="0.5,1", data="toy")
     assert [(row.noise, row.sigma) for row in found.rows] == [("mbn", "0.5"), ("mbn", "1")]
-    (lacking,) = [remark for remark in found.remarks if remark.startswith("Asked for")]
-    assert lacking.endswith("not measured: noise apn, sigma 3.")
+    assert found.problems == ()
     assert len(compared(measured).rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "lacking"),
+    [
+        ({"noises": ("agn", "mbn"), "sigma": "0,0.50,2"}, "agn sigma 2, mbn sigma 0.5, mbn sigma 2"),
+        ({"noises": ("agn", "apn")}, "apn"),
+        ({"sigma": "0.5,7"}, "sigma 7"),
+        ({"noises": ("agn", "mbn")}, ""),
+        ({"sigma": "0,0.5"}, ""),
+    ],
+)
+def test_what_is_asked_for_and_not_measured_is_a_problem(asked, lacking, measured):
+    for noise, sigma in (("agn", "0"), ("agn", "0.5"), ("mbn", "0")):
+        measured.cell(first(30), noise=noise, sigma=sigma)
+        localnorm(measured, first(31), sigma, noise=noise)
+    said = f"Asked for, but of A and B together not measured: {lacking}."
+    assert compared(measured, **asked).problems == ((said,) if lacking else ())
+
+
+def test_the_same_images_under_another_name_are_a_pair(measured):
+    for sigma, name in (("0", "folder:here"), ("1", "folder:there")):
+        for seed in (0, 1):
+            measured.data = "toy"
+            measured.cell(first(30), sigma=sigma, seed=seed)
+            measured.data = name if seed else "toy"
+            localnorm(measured, first(31), sigma, seed=seed)
+    found = compared(measured)
+    assert len(found.rows) == 4
+    assert [one.seeds for one in found.over_seeds] == [2, 2, 2]
+
+
+def test_an_area_over_seeds_is_over_the_sigmas_that_all_of_them_have(measured):
+    for seed, sigmas in enumerate((("0", "0.5", "1", "2"), ("0", "1", "2"))):
+        for sigma in sigmas:
+            measured.cell(first(30), sigma=sigma, seed=seed)
+            localnorm(measured, first(30 + int(5 * float(sigma)) * (1 + seed)), sigma, seed=seed)
+    found = compared(measured)
+    assert [one.sigmas for one in found.areas] == [("0", "0.5", "1", "2"), ("0", "1", "2")]
+    (area,) = [one for one in found.over_seeds if len(one.sigmas) > 1]
+    # B is 0, 5 and 10 images better at 0, 1 and 2, of the other seed twice as many.
+    assert (area.sigmas, area.seeds) == (("0", "1", "2"), 2)
+    assert area.difference == pytest.approx((5 + 10) / 60 / 2)
+    assert (area.low, area.high) == pytest.approx(t_interval([5 / 60, 10 / 60]))
+    assert [one.seeds for one in found.over_seeds] == [2, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(
