@@ -5,7 +5,7 @@ Nothing is measured: stored predictions are read. Importing this file does not i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -17,7 +17,7 @@ import pandas as pd
 
 from robustbench_ln.comparison.area import compare_areas
 from robustbench_ln.comparison.cells import Cell, Common, Curves, common_cells, curves_of, setting_remarks
-from robustbench_ln.comparison.networks import Network, Side, asked_modes, networks_of, pair_networks
+from robustbench_ln.comparison.networks import Network, Pair, Side, asked_modes, networks_of, pair_networks
 from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
 from robustbench_ln.comparison.right import Labels, right_images
 from robustbench_ln.comparison.rows import Area, OverSeeds, Row
@@ -39,7 +39,8 @@ class Asked:
         noises: only these; none for all.
         sigma: only these, as `robustbench_ln.noise.parse_sigmas` reads them; None for all.
         modes: of the sides that name none; none for home modes.
-        data: only the test images of this name; None for all.
+        set_size: of modes that couple images only cells in which so many share statistics; None for all.
+        data: only these test images, a data set as on the command line; None for all.
         seed: of the bootstrap.
     """
 
@@ -48,6 +49,7 @@ class Asked:
     noises: tuple[str, ...] = ()
     sigma: str | None = None
     modes: tuple[str, ...] = ()
+    set_size: int | None = None
     data: str | None = None
     seed: int = 0
 
@@ -77,7 +79,14 @@ class Comparison:
     problems: tuple[str, ...]
 
 
-def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None = None) -> Comparison:
+def compare(
+    store: Results,
+    asked: Asked,
+    data_dir: Path,
+    corrupted: Path | None = None,
+    *,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Comparison:
     """Compare two networks, or the training seeds of two, wherever both saw the same noisy images.
 
     Args:
@@ -85,6 +94,7 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
         asked: what to compare.
         data_dir: where decoded data sets lie; their labels say which predictions are right.
         corrupted: a folder of ready-made corrupted images, for the cells that were measured on them.
+        on_note: told before work that may take minutes.
 
     Raises:
         LnbenchError: an unknown model, mode or noise, a network that would be compared with itself, or no
@@ -98,30 +108,26 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
             else f"There is no measured cell in '{store.root}'.",
             problems[0] if problems else "Run this first: lnbench corrupt-eval",
         )
-    sides = Side.parse("A", asked.a), Side.parse("B", asked.b)
     chosen = _filtered(cells, asked)
-    remarks: list[str] = []
+    pairs, remarks = _pairs(store, cells, asked)
+    labels = Labels(data_dir, corrupted)
+    if asked.data is not None:
+        names = dict.fromkeys(one.model for pair in pairs for one in (pair.a, pair.b))
+        checksums = labels.open(asked.data, lambda: [store.model(name) for name in names], on_note)
+        chosen = chosen[chosen["checksum"].isin(checksums)]
     found: list[Common] = []
     read: dict[tuple[str, Network], Curves] = {}
-    for mode in asked_modes(*sides, asked.modes):
-        networks = []
-        for side in sides:
-            own, unmeasured = networks_of(side, mode, cells, store)
-            networks.append(own)
-            remarks.extend(unmeasured)
-        pairs, alone = pair_networks(*networks)
-        remarks.extend(alone)
-        for pair in pairs:
-            curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
-            read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
-            remarks.extend(
-                f"No cell of {name}'s {network.text} is measured with these options."
-                for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
-                if not one.cells
-            )
-            common, left = common_cells(pair, *curves)
-            found.extend(common)
-            remarks.extend(left)
+    for pair in pairs:
+        curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
+        read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
+        remarks.extend(
+            f"No cell of {name}'s {network.text} is measured with these options."
+            for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
+            if not one.cells
+        )
+        common, left = common_cells(pair, *curves)
+        found.extend(common)
+        remarks.extend(left)
     if not found:
         raise LnbenchError(
             f"No cell of A, '{asked.a}', and B, '{asked.b}', saw the same noisy images."
@@ -129,17 +135,16 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
             "Measure both alike: lnbench corrupt-eval --model GLOB --noise NAME --sigma GRID --mode NAME",
         )
     remarks.extend(setting_remarks([(name, network, one) for (name, network), one in read.items()]))
-    rows, areas, broken = _measure(store, found, Labels(data_dir, corrupted), asked.seed)
+    rows, areas, broken = _measure(store, found, labels, asked.seed)
     if not rows:
         raise broken[0]
     adjusted = holm([row.p for row in rows])
     rows = [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
     problems.extend(_not_measured(asked, found))
-    pairs = list(dict.fromkeys(one.pair for one in found))
     return Comparison(
         asked,
-        tuple(dict.fromkeys(pair.a for pair in pairs)),
-        tuple(dict.fromkeys(pair.b for pair in pairs)),
+        tuple(dict.fromkeys(one.pair.a for one in found)),
+        tuple(dict.fromkeys(one.pair.b for one in found)),
         tuple(rows),
         tuple(areas),
         tuple(over_seeds(rows)),
@@ -148,20 +153,34 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
     )
 
 
+def _pairs(store: Results, cells: pd.DataFrame, asked: Asked) -> tuple[list[Pair], list[str]]:
+    """Return the networks to compare in each mode, and a sentence for each that is left out."""
+    sides = Side.parse("A", asked.a), Side.parse("B", asked.b)
+    found: list[Pair] = []
+    left_out: list[str] = []
+    for mode in asked_modes(*sides, asked.modes):
+        networks = []
+        for side in sides:
+            own, unmeasured = networks_of(side, mode, cells, store)
+            networks.append(own)
+            left_out.extend(unmeasured)
+        pairs, alone = pair_networks(*networks)
+        found.extend(pairs)
+        left_out.extend(alone)
+    return found, left_out
+
+
 def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     for noise in asked.noises:
         NoiseSpec.stored(noise, False, False, "pixel")
     sigmas = None if asked.sigma is None else {float(sigma) for sigma in parse_sigmas(asked.sigma)}
-    if asked.data is not None and asked.data not in set(cells["data"]):
-        known = ", ".join(sorted(set(cells["data"]))) or "none"
-        raise LnbenchError(f"No cell was measured on data '{asked.data}'.", f"Known: {known}.")
     kept = pd.Series(True, index=cells.index)
     if asked.noises:
         kept &= cells["noise"].isin(asked.noises)
     if sigmas is not None:
         kept &= cells["sigma"].isin(sigmas)
-    if asked.data is not None:
-        kept &= cells["data"] == asked.data
+    if asked.set_size is not None:
+        kept &= cells["set_size"].isna() | (cells["set_size"] == asked.set_size).fillna(False)
     return cells[kept]
 
 

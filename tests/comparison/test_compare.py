@@ -215,12 +215,22 @@ def test_of_several_batches_one_is_taken_and_told(measured):
     assert [row.right_b for row in compared(measured, noises=("mbn",)).rows] == [44]
 
 
+def test_sets_of_one_size_can_be_asked_for(measured):
+    measured.cell(first(30))
+    for sigma in ("0", "1"):
+        localnorm(measured, first(31), sigma)
+    localnorm(measured, first(32), batch_size=20)
+    for size, right in ((None, 31), (10, 31), (20, 32)):
+        (row,) = compared(measured, set_size=size).rows
+        assert (row.right_a, row.right_b) == (30, right)
+
+
 def test_only_what_is_asked_for_is_compared(measured):
     for noise in ("agn", "mbn"):
         for sigma in ("0", "0.5", "1"):
             measured.cell(first(30), noise=noise, sigma=sigma)
             localnorm(measured, first(31), sigma, noise=noise)
-    found = compared(measured, noises=("mbn",), sigma="0.5,1", data="toy")
+    found = compared(measured, noises=("mbn",), sigma="0.5,1")
     assert [(row.noise, row.sigma) for row in found.rows] == [("mbn", "0.5"), ("mbn", "1")]
     assert found.problems == ()
     assert len(compared(measured).rows) == 6
@@ -285,7 +295,9 @@ def test_an_area_over_seeds_is_over_the_sigmas_that_all_of_them_have(measured):
         ({"noises": ("salt",)}, "Unknown noise 'salt'"),
         ({"sigma": "1:0"}, "runs downwards"),
         ({"sigma": "0.25"}, "No cell of A's toy-batchnorm-s0 frozen .home. is measured with these options"),
-        ({"data": "mnist"}, "No cell was measured on data 'mnist'. Known: toy"),
+        ({"data": "mnits"}, "Unknown data set 'mnits'. Did you mean 'mnist'"),
+        ({"data": "digits"}, "No cell of A's toy-batchnorm-s0 frozen .home. is measured with these options"),
+        ({"set_size": 11}, "No cell of B's toy-localnorm-s0 batch .home. is measured with these options"),
     ],
 )
 def test_what_cannot_be_compared_is_told(asked, sentence, measured):
