@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,14 +50,28 @@ def compare(
             show_default="each norm's home mode",
         ),
     ] = None,
+    set_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="S",
+            help="Of modes that couple images only cells in which S images share statistics.",
+            show_default="that of most cells",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only these test images.", show_default="all measured"),
+        typer.Option(
+            metavar="SPEC",
+            help="Only these test images, decoded where they are not yet.",
+            show_default="all measured",
+        ),
     ] = None,
     fail_drop: Annotated[
         float | None,
         typer.Option(
             min=0,
+            max=100,
             metavar="POINTS",
             help="Exit with 4 where, in any cell, B is more than POINTS percentage points less accurate than "
             "A and the 95 % interval of the difference lies below 0.",
@@ -82,8 +97,9 @@ def compare(
     """
     if csv is not None:
         check_writable(csv.parent, "Name another file.")
-    asked = Asked(a, b, tuple(noise or ()), sigma, tuple(mode or ()), data, seed)
-    comparison = compare_networks(open_store(results), asked, data_dir, corrupted)
+    asked = Asked(a, b, tuple(noise or ()), sigma, tuple(mode or ()), set_size, data, seed)
+    note = partial(say, quiet=json)
+    comparison = compare_networks(open_store(results), asked, data_dir, corrupted, on_note=note)
     if csv is not None:
         publish_file(csv, tell.csv_bytes(comparison))
     dropped = [] if fail_drop is None else tell.drops(comparison, fail_drop)

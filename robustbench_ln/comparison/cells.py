@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -27,7 +27,8 @@ class Scene:
     """
 
     key: str
-    data: str
+    # What a folder of images is called does not decide on the images.
+    data: str = field(compare=False)
     checksum: str
     limit: int | None
     noise: str

@@ -5,9 +5,9 @@ Nothing is measured: stored predictions are read. Importing this file does not i
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ import pandas as pd
 
 from robustbench_ln.comparison.area import compare_areas
 from robustbench_ln.comparison.cells import Cell, Common, Curves, common_cells, curves_of, setting_remarks
-from robustbench_ln.comparison.networks import Network, Side, asked_modes, networks_of, pair_networks
+from robustbench_ln.comparison.networks import Network, Pair, Side, asked_modes, networks_of, pair_networks
 from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
 from robustbench_ln.comparison.right import Labels, right_images
 from robustbench_ln.comparison.rows import Area, OverSeeds, Row
+from robustbench_ln.comparison.training_seeds import over_seeds
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.metrics import t_interval
 from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
@@ -39,7 +39,8 @@ class Asked:
         noises: only these; none for all.
         sigma: only these, as `robustbench_ln.noise.parse_sigmas` reads them; None for all.
         modes: of the sides that name none; none for home modes.
-        data: only the test images of this name; None for all.
+        set_size: of modes that couple images only cells in which so many share statistics; None for all.
+        data: only these test images, a data set as on the command line; None for all.
         seed: of the bootstrap.
     """
 
@@ -48,6 +49,7 @@ class Asked:
     noises: tuple[str, ...] = ()
     sigma: str | None = None
     modes: tuple[str, ...] = ()
+    set_size: int | None = None
     data: str | None = None
     seed: int = 0
 
@@ -63,7 +65,8 @@ class Comparison:
         areas: a row a pair of curves with two sigmas or more.
         over_seeds: the same over training seeds.
         remarks: what a reader must know, and what was left out.
-        problems: a sentence for each cell that could not be compared.
+        problems: sentences on what was asked for and is not compared: cells that cannot be read, noises and
+            sigmas that were not measured.
     """
 
     asked: Asked
@@ -76,7 +79,14 @@ class Comparison:
     problems: tuple[str, ...]
 
 
-def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None = None) -> Comparison:
+def compare(
+    store: Results,
+    asked: Asked,
+    data_dir: Path,
+    corrupted: Path | None = None,
+    *,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Comparison:
     """Compare two networks, or the training seeds of two, wherever both saw the same noisy images.
 
     Args:
@@ -84,6 +94,7 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
         asked: what to compare.
         data_dir: where decoded data sets lie; their labels say which predictions are right.
         corrupted: a folder of ready-made corrupted images, for the cells that were measured on them.
+        on_note: told before work that may take minutes.
 
     Raises:
         LnbenchError: an unknown model, mode or noise, a network that would be compared with itself, or no
@@ -97,30 +108,26 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
             else f"There is no measured cell in '{store.root}'.",
             problems[0] if problems else "Run this first: lnbench corrupt-eval",
         )
-    sides = Side.parse("A", asked.a), Side.parse("B", asked.b)
     chosen = _filtered(cells, asked)
-    remarks: list[str] = []
+    pairs, remarks = _pairs(store, cells, asked)
+    labels = Labels(data_dir, corrupted)
+    if asked.data is not None:
+        names = dict.fromkeys(one.model for pair in pairs for one in (pair.a, pair.b))
+        checksums = labels.open(asked.data, lambda: [store.model(name) for name in names], on_note)
+        chosen = chosen[chosen["checksum"].isin(checksums)]
     found: list[Common] = []
     read: dict[tuple[str, Network], Curves] = {}
-    for mode in asked_modes(*sides, asked.modes):
-        networks = []
-        for side in sides:
-            own, unmeasured = networks_of(side, mode, cells, store)
-            networks.append(own)
-            remarks.extend(unmeasured)
-        pairs, alone = pair_networks(*networks)
-        remarks.extend(alone)
-        for pair in pairs:
-            curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
-            read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
-            remarks.extend(
-                f"No cell of {name}'s {network.text} is measured with these options."
-                for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
-                if not one.cells
-            )
-            common, left = common_cells(pair, *curves)
-            found.extend(common)
-            remarks.extend(left)
+    for pair in pairs:
+        curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
+        read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
+        remarks.extend(
+            f"No cell of {name}'s {network.text} is measured with these options."
+            for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
+            if not one.cells
+        )
+        common, left = common_cells(pair, *curves)
+        found.extend(common)
+        remarks.extend(left)
     if not found:
         raise LnbenchError(
             f"No cell of A, '{asked.a}', and B, '{asked.b}', saw the same noisy images."
@@ -128,49 +135,64 @@ def compare(store: Results, asked: Asked, data_dir: Path, corrupted: Path | None
             "Measure both alike: lnbench corrupt-eval --model GLOB --noise NAME --sigma GRID --mode NAME",
         )
     remarks.extend(setting_remarks([(name, network, one) for (name, network), one in read.items()]))
-    rows, areas, broken = _measure(store, found, Labels(data_dir, corrupted), asked.seed)
+    rows, areas, broken = _measure(store, found, labels, asked.seed)
     if not rows:
         raise broken[0]
     adjusted = holm([row.p for row in rows])
     rows = [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
-    remarks.extend(_not_compared(asked, rows))
-    pairs = list(dict.fromkeys(one.pair for one in found))
+    problems.extend(_not_measured(asked, found))
     return Comparison(
         asked,
-        tuple(dict.fromkeys(pair.a for pair in pairs)),
-        tuple(dict.fromkeys(pair.b for pair in pairs)),
+        tuple(dict.fromkeys(one.pair.a for one in found)),
+        tuple(dict.fromkeys(one.pair.b for one in found)),
         tuple(rows),
         tuple(areas),
-        tuple(_over_seeds(rows, areas)),
+        tuple(over_seeds(rows)),
         tuple(dict.fromkeys(remarks)),
         (*problems, *dict.fromkeys(f"Left out {error}" for error in broken)),
     )
+
+
+def _pairs(store: Results, cells: pd.DataFrame, asked: Asked) -> tuple[list[Pair], list[str]]:
+    """Return the networks to compare in each mode, and a sentence for each that is left out."""
+    sides = Side.parse("A", asked.a), Side.parse("B", asked.b)
+    found: list[Pair] = []
+    left_out: list[str] = []
+    for mode in asked_modes(*sides, asked.modes):
+        networks = []
+        for side in sides:
+            own, unmeasured = networks_of(side, mode, cells, store)
+            networks.append(own)
+            left_out.extend(unmeasured)
+        pairs, alone = pair_networks(*networks)
+        found.extend(pairs)
+        left_out.extend(alone)
+    return found, left_out
 
 
 def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     for noise in asked.noises:
         NoiseSpec.stored(noise, False, False, "pixel")
     sigmas = None if asked.sigma is None else {float(sigma) for sigma in parse_sigmas(asked.sigma)}
-    if asked.data is not None and asked.data not in set(cells["data"]):
-        known = ", ".join(sorted(set(cells["data"]))) or "none"
-        raise LnbenchError(f"No cell was measured on data '{asked.data}'.", f"Known: {known}.")
     kept = pd.Series(True, index=cells.index)
     if asked.noises:
         kept &= cells["noise"].isin(asked.noises)
     if sigmas is not None:
         kept &= cells["sigma"].isin(sigmas)
-    if asked.data is not None:
-        kept &= cells["data"] == asked.data
+    if asked.set_size is not None:
+        kept &= cells["set_size"].isna() | (cells["set_size"] == asked.set_size).fillna(False)
     return cells[kept]
 
 
-def _not_compared(asked: Asked, rows: Sequence[Row]) -> list[str]:
-    """Return a sentence on noises and sigmas that were asked for and that no row has."""
-    noises = {row.noise.partition(" ")[0] for row in rows}
-    sigmas = {row.sigma for row in rows}
-    lacking = [f"noise {noise}" for noise in asked.noises if noise not in noises]
-    if asked.sigma is not None:
-        lacking += [f"sigma {sigma}" for sigma in parse_sigmas(asked.sigma) if sigma not in sigmas]
+def _not_measured(asked: Asked, found: Sequence[Common]) -> list[str]:
+    """Return a sentence on the noises and sigmas that were asked for and that no pair of cells has."""
+    there = {(one.scene.noise.partition(" ")[0], a.sigma) for one in found for a, _ in one.cells}
+    sigmas = () if asked.sigma is None else parse_sigmas(asked.sigma)
+    lacking = [
+        " ".join(filter(None, [noise, sigma and f"sigma {sigma}"]))
+        for noise, sigma in product(asked.noises or ("",), sigmas or ("",))
+        if not any(noise in (known, "") and sigma in (at, "") for known, at in there)
+    ]
     return [f"Asked for, but of A and B together not measured: {', '.join(lacking)}."] if lacking else []
 
 
@@ -254,19 +276,3 @@ def _compared(one: Common) -> dict[str, Any]:
         "noise_seed": scene.noise_seed,
         "coupled": " and ".join(coupled),
     }
-
-
-def _over_seeds(rows: Sequence[Row], areas: Sequence[Area]) -> list[OverSeeds]:
-    """Return mean differences over training seeds, of rows by sigma and of areas over the same sigmas."""
-    groups: dict[tuple[Any, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    told: list[Row | Area] = [*rows, *areas]
-    for one in told:
-        sigmas = (one.sigma,) if isinstance(one, Row) else one.sigmas
-        key = (one.mode_a, one.mode_b, one.data, one.checksum, one.limit, one.noise, sigmas)
-        groups[key][one.model_a].append(one.difference)
-    found = []
-    for key, by_model in groups.items():
-        means = [float(np.mean(values)) for values in by_model.values()]
-        low, high = t_interval(means) or (None, None)
-        found.append(OverSeeds(*key, len(means), float(np.mean(means)), low, high))
-    return found

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import canonical_json
+from robustbench_ln.models.source_names import is_source
 from robustbench_ln.modes import canonical_mode, fits_norm, modes_for
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.results import Results, choose_names
+
+#: Parts of a recipe that differ between training seeds of one network; a converted one has its own start.
+_OF_A_SEED = ("id", "seed", "start")
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,13 @@ class Side:
         """Read `GLOB` or `GLOB:MODE`.
 
         Raises:
-            LnbenchError: no such mode.
+            LnbenchError: no such mode, or a source of weights, which is no network of the store.
         """
+        if is_source(text):
+            raise LnbenchError(
+                f"{name}, '{text}', is a source of weights, not a network of the results.",
+                f"Measure it: lnbench corrupt-eval --model {text}; then name it as the results do.",
+            )
         pattern, colon, mode = text.partition(":")
         return cls(name, pattern, canonical_mode(mode) if colon else None)
 
@@ -92,8 +102,8 @@ def networks_of(
             f"Run this first: lnbench corrupt-eval --model '{side.pattern}'",
         )
     own = cells[cells["model"].isin(names)].drop_duplicates("model").sort_values(["train_seed", "model"])
-    same = ["benchmark", "network", "norm", "groups"]
-    if len(own[same].drop_duplicates()) > 1 or own["train_seed"].duplicated().any():
+    trainings = _trainings(own, store)
+    if len(trainings) > 1 or own["train_seed"].duplicated().any():
         raise LnbenchError(
             f"{side.name}, '{side.pattern}', matches networks that are not training seeds of one: "
             f"{', '.join(own['model'].head(6))}.",
@@ -110,6 +120,22 @@ def networks_of(
     rows = own[["model", "train_seed"]].itertuples(index=False, name=None)
     networks = [Network(model, int(seed), chosen, chosen == home) for model, seed in rows]
     return networks, [f"Left out {side.name}'s {name}: no cell of it is measured." for name in unmeasured]
+
+
+def _trainings(own: pd.DataFrame, store: Results) -> set[str]:
+    """Return what networks were trained by, apart from their seeds: a text for each different recipe.
+
+    Networks whose cards are not there are told apart by what their cells say of them, which is less.
+    """
+    carded = set(own["model"]) <= set(store.model_ids())
+    recipes = [
+        store.model(row.model).card["recipe"] if carded else store.identity(row.cell)["model"]
+        for row in own.itertuples()
+    ]
+    return {
+        canonical_json({name: part for name, part in recipe.items() if name not in _OF_A_SEED})
+        for recipe in recipes
+    }
 
 
 def pair_networks(a: Sequence[Network], b: Sequence[Network]) -> tuple[list[Pair], list[str]]:

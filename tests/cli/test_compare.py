@@ -120,6 +120,14 @@ def test_a_drop_that_may_be_chance_ends_with_0(compare, measured):
     assert (code, "in 0 of 1 cells." in out) == (0, True)
 
 
+def test_what_was_asked_for_and_is_not_there_ends_with_3(compare):
+    code, out, err = compare("--noise", "agn", "--noise", "mbn", "--fail-drop", "50")
+    assert (code, "in 0 of 2 cells." in out) == (3, True)
+    assert "together not measured: mbn." in err
+    assert compare("--noise", "agn", "--sigma", "0,7", "--json")[0] == 3
+    assert compare("--noise", "agn", "--sigma", "0,7,1", "--fail-drop", "1")[0] == 4
+
+
 def test_a_broken_cell_is_named_and_the_exit_code_tells(compare, measured):
     cell = measured.cell(first(40), "localnorm", "batch", "2", batch_size=10)
     measured.cell(first(40), sigma="2")
@@ -141,9 +149,13 @@ def test_a_broken_cell_is_named_and_the_exit_code_tells(compare, measured):
         ({"options": ["--sigma", "5"]}, "saw the same noisy images."),
         ({"options": ["--noise", "agm"]}, "Unknown noise 'agm'. Did you mean 'agn'?"),
         ({"options": ["--mode", "bach"]}, "Unknown mode 'bach'. Did you mean 'batch'?"),
-        ({"options": ["--data", "mnist"]}, "No cell was measured on data 'mnist'."),
+        ({"options": ["--data", "mnits"]}, "Unknown data set 'mnits'. Did you mean 'mnist'?"),
+        ({"options": ["--set-size", "7"]}, "No cell of B's toy-localnorm-s0 batch (home) is measured"),
         ({"options": ["--results", "nowhere"]}, "There is no measured cell in 'nowhere'."),
-        ({"options": ["--fail-drop", "-1"]}, "Invalid value for '--fail-drop'"),
+        *[
+            ({"options": ["--fail-drop", one]}, "Invalid value for '--fail-drop'")
+            for one in ("-1", "inf", "nan")
+        ],
     ],
 )
 def test_a_mistake_is_a_sentence(arguments, sentence, compare):
@@ -183,7 +195,9 @@ def test_cells_of_a_sweep_have_the_accuracies_of_their_records(trained, lnbench_
     ]
     done = lnbench_here("corrupt-eval", *sweep, "--workers", "1", "-q", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = lnbench_here("compare", "digits-batchnorm*", "digits-localnorm*", "--json", cwd=tmp_path)
+    # Where the data are not decoded yet.
+    fresh = ("--data", "digits", "--data-dir", "fresh")
+    done = lnbench_here("compare", "digits-batchnorm*", "digits-localnorm*", "--json", *fresh, cwd=tmp_path)
     found = json.loads(done.stdout)["cells"]
     cells = load_results(tmp_path / "results").set_index("cell")
     assert [row["sigma"] for row in found] == ["0", "1"]

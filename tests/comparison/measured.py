@@ -8,7 +8,7 @@ import numpy as np
 
 from robustbench_ln.data.dataset import Arrays, DataInfo, Decoded, limited, write_decoded
 from robustbench_ln.identity import content_hash
-from robustbench_ln.store.store import Store
+from robustbench_ln.store.store import Store, write_card
 from robustbench_ln.store.stored import Counts
 
 CLASSES = 3
@@ -96,6 +96,13 @@ class Measured:
         found = predicted if predictions is None else np.asarray(predictions)
         assert self.store.publish_cell(cell, identity, Counts(confusion, found), {})
         return cell
+
+    def card(self, cell, more):
+        """Publish the card of a cell's network, with more in its recipe."""
+        recipe = self.store.identity(cell)["model"]
+        name = recipe.pop("id")
+        card = {"schema": 1, "how": {"run_id": "r"}, "recipe": recipe | more}
+        self.store.publish_model(name, lambda folder: write_card(folder, card))
 
 
 def first(count, images=60):

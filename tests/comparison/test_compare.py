@@ -215,16 +215,70 @@ def test_of_several_batches_one_is_taken_and_told(measured):
     assert [row.right_b for row in compared(measured, noises=("mbn",)).rows] == [44]
 
 
+def test_sets_of_one_size_can_be_asked_for(measured):
+    measured.cell(first(30))
+    for sigma in ("0", "1"):
+        localnorm(measured, first(31), sigma)
+    localnorm(measured, first(32), batch_size=20)
+    for size, right in ((None, 31), (10, 31), (20, 32)):
+        (row,) = compared(measured, set_size=size).rows
+        assert (row.right_a, row.right_b) == (30, right)
+
+
 def test_only_what_is_asked_for_is_compared(measured):
     for noise in ("agn", "mbn"):
         for sigma in ("0", "0.5", "1"):
             measured.cell(first(30), noise=noise, sigma=sigma)
             localnorm(measured, first(31), sigma, noise=noise)
-    found = compared(measured, noises=("mbn", "apn"), sigma="0.5,1,3", data="toy")
+    found = compared(measured, noises=("mbn",), sigma="0.5,1")
     assert [(row.noise, row.sigma) for row in found.rows] == [("mbn", "0.5"), ("mbn", "1")]
-    (lacking,) = [remark for remark in found.remarks if remark.startswith("Asked for")]
-    assert lacking.endswith("not measured: noise apn, sigma 3.")
+    assert found.problems == ()
     assert len(compared(measured).rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "lacking"),
+    [
+        ({"noises": ("agn", "mbn"), "sigma": "0,0.50,2"}, "agn sigma 2, mbn sigma 0.5, mbn sigma 2"),
+        ({"noises": ("agn", "apn")}, "apn"),
+        ({"sigma": "0.5,7"}, "sigma 7"),
+        ({"noises": ("agn", "mbn")}, ""),
+        ({"sigma": "0,0.5"}, ""),
+    ],
+)
+def test_what_is_asked_for_and_not_measured_is_a_problem(asked, lacking, measured):
+    for noise, sigma in (("agn", "0"), ("agn", "0.5"), ("mbn", "0")):
+        measured.cell(first(30), noise=noise, sigma=sigma)
+        localnorm(measured, first(31), sigma, noise=noise)
+    said = f"Asked for, but of A and B together not measured: {lacking}."
+    assert compared(measured, **asked).problems == ((said,) if lacking else ())
+
+
+def test_the_same_images_under_another_name_are_a_pair(measured):
+    for sigma, name in (("0", "folder:here"), ("1", "folder:there")):
+        for seed in (0, 1):
+            measured.data = "toy"
+            measured.cell(first(30), sigma=sigma, seed=seed)
+            measured.data = name if seed else "toy"
+            localnorm(measured, first(31), sigma, seed=seed)
+    found = compared(measured)
+    assert len(found.rows) == 4
+    assert [one.seeds for one in found.over_seeds] == [2, 2, 2]
+
+
+def test_an_area_over_seeds_is_over_the_sigmas_that_all_of_them_have(measured):
+    for seed, sigmas in enumerate((("0", "0.5", "1", "2"), ("0", "1", "2"))):
+        for sigma in sigmas:
+            measured.cell(first(30), sigma=sigma, seed=seed)
+            localnorm(measured, first(30 + int(5 * float(sigma)) * (1 + seed)), sigma, seed=seed)
+    found = compared(measured)
+    assert [one.sigmas for one in found.areas] == [("0", "0.5", "1", "2"), ("0", "1", "2")]
+    (area,) = [one for one in found.over_seeds if len(one.sigmas) > 1]
+    # B is 0, 5 and 10 images better at 0, 1 and 2, of the other seed twice as many.
+    assert (area.sigmas, area.seeds) == (("0", "1", "2"), 2)
+    assert area.difference == pytest.approx((5 + 10) / 60 / 2)
+    assert (area.low, area.high) == pytest.approx(t_interval([5 / 60, 10 / 60]))
+    assert [one.seeds for one in found.over_seeds] == [2, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +286,7 @@ def test_only_what_is_asked_for_is_compared(measured):
     [
         ({"a": "resnet*"}, "No model in"),
         ({"a": f"{A}:vote"}, "Unknown mode 'vote'"),
+        ({"a": "torchvision:resnet18"}, "A, 'torchvision:resnet18', is a source of weights"),
         ({"a": f"{A}:voting"}, "A: mode 'voting' does not fit norm 'batchnorm'"),
         ({"a": "toy-*"}, "not training seeds of one"),
         ({"b": A}, "same network in the same mode"),
@@ -240,7 +295,9 @@ def test_only_what_is_asked_for_is_compared(measured):
         ({"noises": ("salt",)}, "Unknown noise 'salt'"),
         ({"sigma": "1:0"}, "runs downwards"),
         ({"sigma": "0.25"}, "No cell of A's toy-batchnorm-s0 frozen .home. is measured with these options"),
-        ({"data": "mnist"}, "No cell was measured on data 'mnist'. Known: toy"),
+        ({"data": "mnits"}, "Unknown data set 'mnits'. Did you mean 'mnist'"),
+        ({"data": "digits"}, "No cell of A's toy-batchnorm-s0 frozen .home. is measured with these options"),
+        ({"set_size": 11}, "No cell of B's toy-localnorm-s0 batch .home. is measured with these options"),
     ],
 )
 def test_what_cannot_be_compared_is_told(asked, sentence, measured):
@@ -257,6 +314,19 @@ def test_two_trainings_of_one_seed_are_told_apart(measured):
     with pytest.raises(LnbenchError, match="not training seeds of one"):
         compared(measured)
     assert len(compared(measured, a="toy-batchnorm-s0.*.cccccccccccc").rows) == 1
+
+
+@pytest.mark.parametrize("epochs", [(1, 1), (1, 2)])
+def test_seeds_of_two_recipes_are_not_those_of_one_network(epochs, measured):
+    localnorm(measured, first(31))
+    for seed, many in enumerate(epochs):
+        cell = measured.cell(first(30), seed=seed)
+        measured.card(cell, {"train": {"epochs": many}})
+    if epochs[0] == epochs[1]:
+        assert len(compared(measured).rows) == 1
+        return
+    with pytest.raises(LnbenchError, match="not training seeds of one"):
+        compared(measured)
 
 
 def test_networks_without_a_common_seed_are_told(measured):
