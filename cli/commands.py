@@ -75,7 +75,7 @@ COMMANDS = {
         "Print mCE and relative mCE of every network in every mode, against a baseline of the store.",
         "lnbench mce --baseline 'cifar10-resnet32-batchnorm*'",
     ),
-    "results": Entry("results", "Pack results into one small file, or merge them."),
+    "results": Entry("results", "Pack results into one small file, merge them, look for damage, or tidy up."),
 }
 
 

@@ -35,7 +35,9 @@ def report(
     The page is one file that loads nothing from anywhere. Without new results it is left as it is.
     """
     built = build_report(open_store(results), out, data_dir=data_dir)
+    for problem in built.problems:
+        say(problem, quiet=json)
     if json:
-        print_json({"path": str(built.path), "rebuilt": built.rebuilt})
+        print_json({"path": str(built.path), "rebuilt": built.rebuilt, "problems": built.problems})
     else:
         say(f"{'Wrote' if built.rebuilt else 'Up to date:'} {built.path}", quiet=quiet)

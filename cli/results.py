@@ -1,24 +1,29 @@
-"""`lnbench results`: pack and merge results."""
+"""`lnbench results`: pack and merge results, look for damage, remove what killed processes left."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from robustbench_ln.store.gc import collect
 from robustbench_ln.store.merge import merge as merge_results
 from robustbench_ln.store.open import open_store, writable_store
 from robustbench_ln.store.pack import pack as pack_results
+from robustbench_ln.store.verify import Finding
+from robustbench_ln.store.verify import verify as verify_results
 
 from . import options
-from .console import SOME_FAILED, print_json, say
+from .console import SOME_FAILED, output, print_json, say
 
 results = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="Pack results into one small file, or merge them.",
+    help="Pack results into one small file, merge them, look for damage, or tidy up.",
 )
 
 
@@ -101,3 +106,70 @@ def merge(
             )
     if merged.problems:
         raise typer.Exit(SOME_FAILED)
+
+
+@results.command(epilog="Example: lnbench results verify --results results/replication.npz")
+def verify(
+    results: options.ReadResults = options.DEFAULT_RESULTS,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read every network, cell, run and failure, and name what is wrong; nothing is changed.
+
+    Exit code 3 where something is. Remarks are of what is missing or left over and harms no number.
+    """
+    found = verify_results(results)
+    if json:
+        print_json(
+            {
+                "read": found.read,
+                "wrong": [asdict(finding) for finding in found.wrong],
+                "remarks": [asdict(finding) for finding in found.remarks],
+            }
+        )
+    else:
+        _print_findings("wrong", found.wrong)
+        _print_findings("remark", found.remarks)
+        read = ", ".join(f"{count:,} {kind}" for kind, count in found.read.items()) or "nothing"
+        wrong = f"{len(found.wrong):,} wrong" if found.wrong else "nothing is wrong"
+        say(f"Read {read}: {wrong}; remarks: {len(found.remarks):,}.", quiet=quiet)
+    if found.wrong:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _print_findings(kind: str, findings: Sequence[Finding]) -> None:
+    for one in findings:
+        output.print(f"{kind}: {one.where}: {one.what} {one.hint}".strip(), markup=False)
+
+
+@results.command(epilog="Example: lnbench results gc --dry-run")
+def gc(
+    results: options.Results = options.DEFAULT_RESULTS,
+    older_than: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="HOURS", help="Only what was not written to since; a running process's is younger."
+        ),
+    ] = 24,
+    trainings: Annotated[
+        bool,
+        typer.Option("--trainings", help="Also the states that unfinished trainings would go on with."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would be removed; remove nothing.")
+    ] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Remove the hidden files that killed processes left in a results folder; nothing that is published."""
+    collected = collect(
+        writable_store(results).root, older_than=older_than, trainings=trainings, dry_run=dry_run
+    )
+    removed, kept = ([str(one.path) for one in some] for some in (collected.removed, collected.kept))
+    if json:
+        print_json({"removed": removed, "kept": kept, "bytes": collected.size, "dry_run": dry_run})
+        return
+    for path in removed:
+        output.print(path, markup=False)
+    does = "Would remove" if dry_run else "Removed"
+    say(f"{does} {len(removed):,} leftovers, {collected.size:,} bytes; kept {len(kept):,}.", quiet=quiet)

@@ -88,12 +88,12 @@ def gather_evidence(
         declared: the file.
         experiment: the item.
         results: the store, or packed results.
-        table: their `load_results`.
+        table: their `load_results`; networks whose cards cannot be read are left out as its cells are.
         preset: of this preset alone; None takes, for each benchmark, the fullest one that has at least half
             as large a share of its cells as any other has or, where none has cells, a network.
     """
     found = []
-    models = results.models()
+    models, _ = results.readable_models()
     for name in experiment.benchmarks:
         presets = (PAPER, *declared.benchmark(name).presets) if preset is None else (preset,)
         entries = [_of_preset(declared, experiment, name, one, results, models, table) for one in presets]
@@ -159,7 +159,7 @@ def is_of(model: StoredModel, declared: Declared, name: str, settings: Benchmark
     return bool(
         (recipe["benchmark"] == name or (trained_for and _images_of(trained_for) == _images_of(settings)))
         and recipe["network"] == settings.network
-        and recipe["train"] == settings.train.card()
+        and recipe.get("train") == settings.train.card()
         and recipe["norm_options"] in own
         and recipe.get("start") == settings.start
         and recipe.get("statistics_over") is None

@@ -44,7 +44,7 @@ def progress_of(
         declared: the file.
         results: the store, or packed results.
         preset: of this preset; None takes the one that `gather_evidence` does.
-        on_problem: told each cell that cannot be read.
+        on_problem: told each cell and each network that cannot be read.
     """
     if not results.model_ids():
         return {
@@ -56,7 +56,7 @@ def progress_of(
     from robustbench_ln.store.frame import read_rows
 
     table, problems = read_rows(results)
-    for problem in problems:
+    for problem in (*problems, *results.readable_models()[1]):
         on_problem(problem)
     return {
         name: [

@@ -29,10 +29,13 @@ class Report:
     Attributes:
         path: the page.
         rebuilt: False where it was up to date and was left as it is.
+        problems: a sentence for each thing that could not be read, as the page has them; none where it was
+            left as it is.
     """
 
     path: Path
     rebuilt: bool
+    problems: tuple[str, ...] = ()
 
 
 def build_report(
@@ -81,7 +84,7 @@ def build_report(
         publish_file(table, gathered.table.to_csv(index=False).encode("utf-8", "replace"))
     # Names of classes come from names of files, which need not be text.
     publish_file(page, render_page(gathered, title, inputs).encode("utf-8", "replace"))
-    return Report(page, rebuilt=True)
+    return Report(page, rebuilt=True, problems=tuple(gathered.problems))
 
 
 def _check_cells(store: Results) -> None:

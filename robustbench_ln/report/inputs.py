@@ -114,7 +114,7 @@ class Inputs:
         models: the networks' cards.
         runs: the invocations, by run id.
         failures: cells that could not be measured, by `<cell_id>.<run_id>`.
-        problems: a sentence for each thing that could not be read.
+        problems: a sentence for each thing that could not be read; drawing the page adds to it.
     """
 
     store: Results
@@ -137,18 +137,14 @@ def gather(store: Results, data_dir: Path) -> Inputs:
     table, problems = read_rows(store)
     identities = {cell: store.identity(cell) for cell in table["cell"]}
     known = _known(table, problems)
-    problems = [problem.replace(f"{store.root}/", "") for problem in problems]
+    # Cells name their networks themselves: a broken card costs the card, not the page.
+    models, unread = store.readable_models()
+    problems = [problem.replace(f"{store.root}/", "") for problem in (*problems, *unread)]
     if known.empty:
         raise LnbenchError(
             f"No cell in '{store.root}' can be read. {' '.join(problems[:1])}",
             "Remove such cells and run lnbench corrupt-eval.",
         )
-    try:
-        models = store.models()
-    except LnbenchError as error:
-        # Cells name their networks themselves: one broken card costs the cards, not the page.
-        models = []
-        problems.append(f"Left out all model cards. {error}".replace(f"{store.root}/", ""))
     return Inputs(
         store,
         table,

@@ -57,8 +57,7 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
         title: its heading.
         digest: of its inputs, for the next call to recognise an up-to-date page.
     """
-    problems = list(inputs.problems)
-    sections = [_data_section(inputs, data, problems) for data in inputs.data]
+    sections = [_data_section(inputs, data, inputs.problems) for data in inputs.data]
     cells = _cell_table(inputs)
     return render(
         "page.html",
@@ -69,7 +68,7 @@ def render_page(inputs: Inputs, title: str, digest: str) -> str:
         statement=measured_sentence(inputs),
         sections=sections,
         several=len(sections) > 1,
-        problems=problems,
+        problems=inputs.problems,
         failures=failure_rows(inputs),
         untested=untested_models(inputs),
         cells=cells,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,31 @@ def _blend(mode: Any) -> str | None:
     return options[0] if options else None
 
 
-#: By column: the part of the identity, and how the column's value is read from that part.
-COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _checked(name: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let a column hold values of one kind alone: a table of mixed kinds can be neither sorted nor drawn."""
+
+    def read_checked(part: Any) -> Any:
+        value = read(part)
+        if name in _TEXTS and not isinstance(value, str):
+            raise TypeError(f"its {name} is no text")
+        if name in _WHOLE and not (_whole(value) or (value is None and name in OPTIONAL)):
+            raise TypeError(f"its {name} is no whole number")
+        if name == "sigma" and not math.isfinite(value):
+            raise ValueError(f"its sigma is {value}")
+        return value
+
+    return read_checked
+
+
+_TEXTS = {"model", "benchmark", "network", "norm", "data", "checksum", "noise", "space", "mode", "dtype"}
+#: Whole numbers, missing where they do not apply.
+OPTIONAL = {"groups", "limit", "batch_size", "set_size", "order_seed"}
+_WHOLE = OPTIONAL | {"train_seed", "noise_seed", "protocol"}
+_READ: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "model": _at("model", "id"),
     "benchmark": _at("model", "benchmark"),
     "network": _at("model", "network"),
@@ -54,15 +78,18 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "dtype": _at("dtype"),
     "protocol": _at("protocol"),
 }
+#: By column: the part of the identity, and how the column's value is read from that part.
+COLUMNS = {name: (part, _checked(name, read)) for name, (part, read) in _READ.items()}
 
 
 def flatten(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record's identity and counts as one flat row.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: it is no record of a cell.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: it is no record of a cell.
     """
     identity, counts = record["identity"], record["counts"]
+    _check_counts(counts)
     return {name: read(identity[part]) for name, (part, read) in COLUMNS.items()} | {
         "images": int(counts["images"]),
         "correct": int(counts["correct"]),
@@ -70,6 +97,15 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
         "predicted": [int(count) for count in counts["predicted"]],
         "calibration": _calibration(counts.get("calibration")),
     }
+
+
+def _check_counts(counts: Any) -> None:
+    """Make sure that counts are of some images, each of which has one prediction."""
+    images, correct, predicted = counts["images"], counts["correct"], counts["predicted"]
+    if not all(_whole(count) for count in (images, correct, *predicted)):
+        raise TypeError("its counts are no whole numbers")
+    if not 0 <= correct <= images or min(predicted, default=0) < 0 or sum(predicted) != images or not images:
+        raise ValueError("its counts do not add up")
 
 
 def _calibration(numbers: Any) -> list[int]:

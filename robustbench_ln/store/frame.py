@@ -12,12 +12,10 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
 from robustbench_ln.noise.ready_made import corruption_of
 from robustbench_ln.noise.severity import severity_text
-from robustbench_ln.store.columns import COLUMNS, flatten
+from robustbench_ln.store.columns import COLUMNS, OPTIONAL, flatten
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.packed import PackedStore
 from robustbench_ln.store.results import Results
-
-_WHOLE = ("groups", "limit", "batch_size", "set_size", "order_seed")
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
@@ -81,7 +79,7 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
             part, read = COLUMNS[name]
             values = pd.Series([read(value) for value in identities.values[part]])
             columns[name] = values.array.take(identities.positions(part))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LnbenchError(
             f"The identities in '{store.root}' are not those of cells ({type(error).__name__}: {error}).",
             "Pack the results again.",
@@ -99,12 +97,7 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
 
 def _finish(frame: pd.DataFrame) -> pd.DataFrame:
     # Columns keep one type whatever the store holds: a missing whole number is <NA>.
-    try:
-        frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
-    except (TypeError, ValueError) as error:
-        raise LnbenchError(
-            f"The cells hold a text where a whole number belongs: {error}.", "Remove the cell that does."
-        ) from error
+    frame = frame.astype(dict.fromkeys(sorted(OPTIONAL), "Int64"))
     ordered = frame.sort_values(["model", "noise", "mode", "sigma", "cell"], ignore_index=True)
     ordered.insert(ordered.columns.get_loc("sigma") + 1, "severity", _severities(ordered))
     return add_metrics(ordered)

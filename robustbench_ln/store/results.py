@@ -69,6 +69,16 @@ class Results(ABC):
         """
         return [self.model(model_id) for model_id in self.model_ids()]
 
+    def readable_models(self) -> tuple[list[StoredModel], list[str]]:
+        """Return the trained networks whose cards can be read, and a sentence for each of the others."""
+        models, problems = [], []
+        for model_id in self.model_ids():
+            try:
+                models.append(self.model(model_id))
+            except LnbenchError as error:
+                problems.append(f"Left out a network. {error}")
+        return models, problems
+
     # Cells
 
     @abstractmethod
@@ -148,7 +158,11 @@ def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]
     """
     record, counts = source.record(cell_id), source.counts(cell_id)
     hint = "Remove it to have it measured again."
-    if cell_id.rpartition("-")[2] != content_hash(record["identity"]):
+    try:
+        digest = content_hash(record["identity"])
+    except ValueError as error:
+        raise LnbenchError(f"Its identity is no JSON that has one text: {error}.", hint) from error
+    if cell_id.rpartition("-")[2] != digest:
         raise LnbenchError("Its name is not the hash of its identity: something changed it.", hint)
     shape = counts.confusion.shape
     if len(shape) != 2 or shape[0] != shape[1] or not shape[0] or (counts.confusion < 0).any():

@@ -154,7 +154,7 @@ class Store(Results):
             if record["schema"] > SCHEMA_VERSION:
                 raise LnbenchError(f"'{path}': a newer lnbench wrote it.", "Update lnbench to read it.")
             flatten(record)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             if isinstance(error, LnbenchError):
                 raise
             raise LnbenchError(

@@ -117,9 +117,42 @@ def test_cells_with_other_counts_are_counted(run, results, tmp_path):
     assert f"Cells that were there with other counts, which are kept: 1 ({cell.name})." in err
 
 
+def test_verify_says_what_is_wrong_and_gc_what_it_removes(run, results):
+    whole = "Read 0 models, 3 cells, 0 runs, 0 failures: nothing is wrong; remarks: 1."
+    code, out, err = run("results", "verify")
+    assert (code, err.strip()) == (0, whole)
+    assert out == "remark: models/m.a.b: 3 cells are of this network, which is not there.\n"
+    left = results / f"cells/.half.{'0' * 32}"
+    left.write_bytes(b"12345")
+    broken = min((results / "cells").glob("[!.]*"))
+    (broken / "arrays.npz").unlink()
+    code, out, err = run("results", "verify", "--quiet")
+    assert (code, err) == (3, "")
+    assert out.startswith(f"wrong: cells/{broken.name}: 'cells/{broken.name}/arrays.npz' cannot be read")
+    assert "Remove it; the next lnbench corrupt-eval measures the cell again." in out
+    code, out, err = run("results", "verify", "--json")
+    document = json.loads(out)
+    assert (code, err) == (3, "")
+    assert document["read"] == {"models": 0, "cells": 3, "runs": 0, "failures": 0}
+    assert [one["where"] for one in document["wrong"]] == [f"cells/{broken.name}"]
+    assert [one["where"] for one in document["remarks"]] == ["models/m.a.b", f"cells/{left.name}"]
+
+    code, out, err = run("results", "gc", "--older-than", "0", "--dry-run")
+    assert (code, out) == (0, f"results/cells/{left.name}\n")
+    assert err.strip() == "Would remove 1 leftovers, 5 bytes; kept 0."
+    code, out, err = run("results", "gc", "--json")
+    kept = {"removed": [], "kept": [f"results/cells/{left.name}"], "bytes": 0, "dry_run": False}
+    assert (code, json.loads(out), err) == (0, {"schema": 1, **kept}, "")
+    code, out, err = run("results", "gc", "--older-than", "0", "--trainings")
+    assert (code, err.strip()) == (0, "Removed 1 leftovers, 5 bytes; kept 0.")
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["verify", "--results", "nowhere"], "There are no results at 'nowhere'."),
+        (["gc", "--results", "nowhere"], "There is no results folder 'nowhere'."),
         (["pack", "--select", "resnet*", "--out", "none.npz"], "No model in 'results' matches 'resnet*'."),
         (["pack", "--results", "nowhere"], "There is nothing to pack: 'nowhere' holds no measured cell"),
         (["pack", "--results", "nowhere.npz"], "There is no file 'nowhere.npz'."),

@@ -58,7 +58,7 @@ def write_paper_page(
 
     Raises:
         UnknownNameError: no such experiment or preset.
-        LnbenchError: the page cannot be written, or a network's card cannot be read.
+        LnbenchError: the page cannot be written.
     """
     asked = {name: declared.experiment(name) for name in experiments}
     chosen = {name: asked[name] for name in declared.experiments if name in asked}
@@ -95,6 +95,7 @@ def write_paper_page(
         evidence = gather_evidence(declared, experiment, store, table, preset)
         items.append(Item(name, experiment, tuple(evidence), tuple(judge(experiment, evidence))))
     room = Room(declared, store, data_dir, data or {})
+    problems += store.readable_models()[1]
     problems = [problem.replace(f"{store.root}/", "") for problem in problems]
     # Names of classes come from names of files, which need not be text.
     publish_file(page, render_paper(items, room, problems, inputs).encode("utf-8", "replace"))

@@ -1,0 +1,99 @@
+"""What cannot be read is left out with a sentence: by the report, by the list, and by the paper's page."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.read import load_declared
+from robustbench_ln.errors import LnbenchError
+from robustbench_ln.experiments.state import progress_of
+from robustbench_ln.report.build import build_report
+from robustbench_ln.report.inputs import gather
+from robustbench_ln.report.matrices import draw_confusions
+from robustbench_ln.report.paper.build import write_paper_page
+
+
+def change_record(folder, part, **changes):
+    record = json.loads((folder / "record.json").read_text())
+    record[part] |= changes
+    (folder / "record.json").write_text(json.dumps(record))
+
+
+CARD = "models/m.a.b/model.json"
+#: What spoils a store, given its folder and that of one of its three cells, and how many cells are left.
+DAMAGES = {
+    "a broken record": (2, lambda root, cell: (cell / "record.json").write_text("{")),
+    "no record": (2, lambda root, cell: (cell / "record.json").unlink()),
+    "a newer schema": (2, lambda root, cell: (cell / "record.json").write_text('{"schema":99}')),
+    "a number for a name": (2, lambda root, cell: change_record(cell, "identity", dtype=7)),
+    "a text for a number": (2, lambda root, cell: change_record(cell, "identity", seed="0")),
+    "no images": (2, lambda root, cell: change_record(cell, "counts", images=0, correct=0, predicted=[0])),
+    "too many images": (2, lambda root, cell: change_record(cell, "counts", images=math.inf)),
+    "a foreign file": (3, lambda root, cell: (root / "cells/notes.txt").write_text("notes")),
+    "a foreign folder": (3, lambda root, cell: (root / "cells/notes").mkdir()),
+    "a broken card": (3, lambda root, cell: (root / CARD).write_text("[]")),
+    "a card of a newer schema": (3, lambda root, cell: (root / CARD).write_text('{"schema":99}')),
+    "a foreign file among models": (3, lambda root, cell: (root / "models/notes.txt").touch()),
+}
+
+
+@pytest.fixture
+def cell(maker):
+    """The folder of a cell in a store of three cells and two networks."""
+    cells = maker.curve((9, 7, 3))
+    maker.model("m.a.b")
+    maker.model("m.c.d")
+    return maker.store.root / "cells" / cells[-1]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_rest_is_read_and_the_damage_is_told(damage, cell, maker):
+    left, spoil = DAMAGES[damage]
+    spoil(maker.store.root, cell)
+    gathered = gather(maker.store, maker.data_dir)
+    assert len(gathered.table) == left
+    assert len(gathered.models) == (1 if "card" in damage else 2)
+    (problem,) = gathered.problems
+    assert problem.startswith("Left out ")
+
+
+def test_the_list_and_both_pages_tell_what_was_left_out(cell, maker, words):
+    for damage in ("a newer schema", "a foreign file", "a broken card"):
+        DAMAGES[damage][1](maker.store.root, cell)
+    declared, told = load_declared(find_config(None)), []
+    progress_of(declared, maker.store, on_problem=told.append)
+    told = [sentence.replace(f"{maker.store.root}/", "") for sentence in told]
+    assert len(told) == 3
+    page = words()
+    assert len(page.table("All cells")) == 2
+    assert all(sentence in page.text for sentence in told)
+    paper = maker.store.root / "paper.html"
+    write_paper_page(declared, maker.store, ["fig7"], out=paper, data_dir=maker.data_dir)
+    assert paper.read_text(encoding="utf-8").count("Left out ") == 3
+
+
+def test_arrays_that_cannot_be_read_cost_a_matrix_and_are_told(cell, maker, monkeypatch):
+    for name in ("draw_home_curves", "draw_mode_curves", "draw_samples"):
+        monkeypatch.setattr(f"robustbench_ln.report.page.{name}", lambda *given: None)
+    (cell / "arrays.npz").unlink()
+    # The record has what the curves need.
+    assert len(gather(maker.store, maker.data_dir).table) == 3
+    (problem,) = build_report(maker.store, data_dir=maker.data_dir).problems
+    assert problem.startswith("No confusion matrix of")
+    assert f"cells/{cell.name}/arrays.npz" in problem
+    assert problem.partition(":")[0] in maker.store.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", None])
+def test_a_matrix_that_cannot_be_drawn_is_told(content, cell, maker):
+    np.savez(cell / "arrays.npz", confusion=np.eye(3, dtype=np.int64))
+    if content is not None:
+        (cell / "arrays.npz").write_bytes(content)
+    (data,) = gather(maker.store, maker.data_dir).data
+    with pytest.raises(LnbenchError, match=cell.name):
+        draw_confusions(maker.store, data, data.noises[0], data.noises[0].cells["curve_label"].iloc[0])
