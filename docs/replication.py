@@ -23,7 +23,7 @@ from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 from robustbench_ln.sweep.stress import ORDERS as STRESS_ORDERS
-from robustbench_ln.sweep.stress import compositions
+from robustbench_ln.sweep.stress import Composition, compositions
 
 #: Controls of LocalNorm in mode batch: what is taken away from it, norm, and whether sets have N/K images.
 CONTROLS = (
@@ -171,6 +171,7 @@ class Replication:
                     f"`{one.mode}`",
                     f"`{one.noise}` {one.sigma:g}",
                     ", ".join(map(str, one.sizes)),
+                    self._batch_and_images(one),
                     *(
                         f"{100 * by_order.get_group(order)['lowest'].min():.1f} to "
                         f"{100 * by_order.get_group(order)['highest'].max():.1f}"
@@ -185,9 +186,16 @@ class Replication:
             )
         if not rows:
             return "Not run here yet."
-        head = ["network", "mode", "noise", "images in a set", *(f"`{order}`" for order in STRESS_ORDERS)]
+        head = ["network", "mode", "noise", "images in a set", "in the largest batch, of all"]
+        head += [*(f"`{order}`" for order in STRESS_ORDERS)]
         head += ["points lost by sorting, largest sets", "lowest to highest", "order seeds"]
         return markdown_table(head, rows)
+
+    def _batch_and_images(self, one: Composition) -> str:
+        """Return how many images the largest batches hold, and how many there are."""
+        own = self.table[(self.table["model"] == one.model) & (self.table["order"] != "shuffled")]
+        own = own[own["order"].notna()]
+        return f"{own['batch_size'].max()}, {own['images'].max():,}"
 
     def _reading(self) -> str:
         """Say under which noise the numbers printed for Fig 7 come back."""
@@ -221,6 +229,8 @@ class Replication:
             for words, norm, small_sets in CONTROLS:
                 difference = (localnorm - _curve(cells, norm, small_sets=small_sets)).dropna()
                 difference = difference[difference.index.get_level_values("sigma") > 0]
+                # Sigmas that every seed was measured at: other ones would make seeds differ by their grids.
+                difference = difference.unstack("train_seed").dropna().stack().swaplevel()
                 if difference.empty:
                     continue
                 by_seed = difference.groupby("train_seed").mean() * 100
