@@ -128,8 +128,8 @@ def test_only_packed_results_are_replaced(writer, tmp_path):
         pack(open_store(writer.store.root / "results.npz"))
 
 
-def test_fifty_thousand_cells_come_back(tmp_path):
-    cells, classes = 50_000, 10
+def test_ten_thousand_cells_come_back(tmp_path):
+    cells, classes = 10_000, 10
     confusions = np.random.default_rng(0).integers(0, 4, (cells, classes, classes)) ** 3
     noises = [{"name": "agn", "sigma": f"{n / 100:g}", "clip": False, "rescale": False, "space": "pixel"}
               for n in range(500)]  # fmt: skip
