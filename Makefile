@@ -12,11 +12,12 @@ REPLICATION ?= results/replication
 # Where nothing can be installed: make replicate LNBENCH="python3 -m cli".
 LNBENCH ?= $(BIN)/lnbench
 
-.PHONY: help install demo test test-realdata replicate replicate-check bench lint format docs clean
+.PHONY: help install demo test test-faults test-realdata replicate replicate-check bench lint format docs clean
 
 help:
 	@echo "make demo           train, sweep and report on the embedded data set, in results/"
 	@echo "make test           all tests, without network"
+	@echo "make test-faults    50 kills each of a training and a sweep, full disks, eight processes at once"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
 	@echo "make replicate      train and measure the paper's items, most informative first, beginning nothing after BUDGET=$(BUDGET) minutes;"
 	@echo "                    repeat it to go on. SOURCES='--data cifar10=folder:PATH' names other data"
@@ -39,7 +40,10 @@ demo: install
 	@echo "Open $(CURDIR)/results/report.html in a browser."
 
 test: install
-	$(TEST_ENV) $(BIN)/pytest -n 2 --dist loadgroup -m "not realdata and not replication"
+	$(TEST_ENV) $(BIN)/pytest -n 2 --dist loadgroup -m "not faults and not realdata and not replication"
+
+test-faults: install
+	$(TEST_ENV) $(BIN)/pytest -n 2 -m faults
 
 test-realdata: install
 	$(BIN)/pytest -m realdata
