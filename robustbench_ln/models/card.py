@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from robustbench_ln import provenance
@@ -105,7 +105,8 @@ def publish_draft(draft: Draft, store: Store) -> StoredModel:
     """Publish a network, or return the equal one that the store has already, now with weights."""
 
     def write(folder: Path) -> None:
-        save_file(draft.state, folder / "weights.safetensors")
+        # safetensors' own writing hides that a disk is full in an error of another kind.
+        (folder / "weights.safetensors").write_bytes(save(draft.state))
         for name, log in draft.logs.items():
             log.to_csv(folder / f"{name}.csv", index=False)
         write_card(folder, draft.card)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, data_dir, environment, lnbench  # noqa: F401 - fixtures
+from tests.cli.conftest import data_dir, environment, lnbench_here  # noqa: F401 - fixtures
+from tests.faults.forks import Forks
 from tests.faults.store_bytes import Bytes, cells_of, trained_in
 
 TRAIN = ("train", "--norm", "localnorm", "--epochs", "3", "--limit", "100", "--threads", "1")
@@ -32,23 +34,30 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def trained(lnbench: Run, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:  # noqa: F811
+def forks(environment: dict[str, str]) -> Iterator[Forks]:  # noqa: F811
+    """Runs commands, and kills them."""
+    running = Forks(environment)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def trained(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """A folder with a trained network in its `results`."""
-    folder = tmp_path_factory.mktemp("trained")
+    folder = tmp_path_factory.mktemp("trained") / "here"
+    folder.mkdir()
     started = time.monotonic()
-    done = lnbench(*TRAIN, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    forks.run(TRAIN, folder, limit=240)
     return Undisturbed(folder, trained_in(folder), time.monotonic() - started)
 
 
 @pytest.fixture(scope="session")
-def swept(lnbench: Run, trained: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:  # noqa: F811
+def swept(forks: Forks, trained: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The same after a sweep over eleven sigmas, in all four modes of the network."""
-    folder = tmp_path_factory.mktemp("swept")
+    folder = tmp_path_factory.mktemp("swept") / "here"
     shutil.copytree(trained.folder / "results", folder / "results")
     started = time.monotonic()
-    done = lnbench(*SWEEP, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    forks.run(SWEEP, folder, limit=240)
     content = cells_of(folder)
     assert len(content) == 2 * 11 * 4
     return Undisturbed(folder, content, time.monotonic() - started)
