@@ -98,6 +98,7 @@ def run(
         parse_sources(data),
     )
     store = writable_store(results)
+    out = store.page("paper.html")
     work = plan_work(declared, asked, data_dir, partial(say, quiet=quiet or json))
     todo = look_through(work.networks, store)
     resources = Resources(workers or default_workers(threads), threads, device, budget)
@@ -154,7 +155,7 @@ def run(
             done = run_todo(
                 todo, store, run_id=run_id, resources=resources, on_epoch=show_epoch, on_outcome=show_cell
             )
-    page = write_paper_page(declared, store, names, results / "paper.html", data_dir, preset, work.data)
+    page = write_paper_page(declared, store, names, out, data_dir, preset, work.data)
     failed = {**(done.failed if done else {}), **{name: str(error) for name, error in work.obstacles.items()}}
     if json:
         print_json(

@@ -57,10 +57,8 @@ def build_report(
     Raises:
         LnbenchError: the store has no cell that can be read, or the page cannot be written.
     """
-    # Through links: publishing renames over a name, and what a link points at is what the user means.
-    page = store.report if path is None else path
-    if page.is_symlink():
-        page = page.resolve()
+    # Publishing renames over a name; what a link that the user names points at is what the user means.
+    page = store.report if path is None else path.resolve() if path.is_symlink() else path
     if page.exists() and not page.is_file():
         what = "folder" if page.is_dir() else "device or pipe, not a file"
         raise LnbenchError(f"'{page}' is a {what}.", "Name a file with --out FILE.")

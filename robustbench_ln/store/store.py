@@ -25,6 +25,8 @@ from robustbench_ln.store.columns import flatten
 from robustbench_ln.store.results import Log, Results, choose_names
 from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card
 
+_OWN_FOLDERS = "Remove the link. To keep results elsewhere, name that folder with --results DIR."
+
 
 class Store(Results):
     """A results folder.
@@ -39,7 +41,15 @@ class Store(Results):
     @property
     def report(self) -> Path:
         """Where the report goes unless told otherwise."""
-        return self.root / "report.html"
+        return self.page("report.html")
+
+    def page(self, name: str) -> Path:
+        """Return where a page of the results goes unless told otherwise.
+
+        Raises:
+            LnbenchError: a link stands there, which leads out of the folder.
+        """
+        return self._own(self.root / name, "Name the page itself with --out FILE, or remove the link.")
 
     @property
     def table(self) -> Path:
@@ -107,8 +117,13 @@ class Store(Results):
         return self.model(found[0])
 
     def training_folder(self, recipe_id: str) -> Path:
-        """Return where an unfinished training keeps its state, invisible to readers."""
-        return self.root / "models" / f".training-{recipe_id}"
+        """Return where an unfinished training keeps its state, invisible to readers.
+
+        Raises:
+            LnbenchError: a link stands there or on the way, which leads out of the folder.
+        """
+        self._own(self.root / "models")
+        return self._own(self.root / "models" / f".training-{recipe_id}")
 
     def publish_model(self, model_id: str, write: Callable[[Path], None]) -> StoredModel:
         """Publish a trained network whole; an equal one that is there already is kept."""
@@ -119,6 +134,7 @@ class Store(Results):
     def add_weights(self, model: StoredModel, weights: Callable[[], bytes]) -> None:
         """Give a network its weights, where it came without them, from packed results."""
         if not model.has_weights:
+            self._entry("models", model.id)
             publish_file(model.weights, weights())
 
     def _model(self, folder: Path) -> StoredModel:
@@ -231,7 +247,8 @@ class Store(Results):
         """Return where something of a name goes.
 
         Raises:
-            LnbenchError: the name leads elsewhere, would be hidden, or is too long for a file.
+            LnbenchError: the name, or a link, leads elsewhere; or the name would be hidden, or is too long
+                for a file.
         """
         if (
             name.startswith(".")
@@ -240,7 +257,17 @@ class Store(Results):
         ):
             shown = name if len(name) < 80 else f"{name[:80]}..."
             raise LnbenchError(f"{shown!r} is no name for something in '{self.root / kind}'.")
-        return self.root / kind / name
+        self._own(self.root / kind)
+        return self._own(self.root / kind / name)
+
+    def _own(self, path: Path, hint: str = _OWN_FOLDERS) -> Path:
+        """Return a path that something is written at, once no link stands there.
+
+        Results come from strangers, too: a link in them must not say where files are written.
+        """
+        if path.is_symlink():
+            raise LnbenchError(f"'{path}' is a link, and nothing is written through a link in results.", hint)
+        return path
 
     def run_records(self) -> dict[str, dict[str, Any]]:
         """Return all invocations by run id, oldest first; unreadable ones are left out."""
