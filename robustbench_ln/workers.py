@@ -63,7 +63,7 @@ def run_calls(
         LnbenchError: a worker died.
     """
     running: dict[Future[Any], Call] = {}
-    with _pool(workers, on_report) as (pool, report, look):
+    with _pool(workers, on_report) as (pool, report, look, check):
         try:
             while True:
                 while len(running) < workers and (call := next_call()) is not None:
@@ -78,6 +78,7 @@ def run_calls(
                     if isinstance(error, BrokenProcessPool):
                         raise error
                     on_done(running.pop(future), future)
+                check()
         except BrokenProcessPool as error:
             raise LnbenchError(
                 "A worker process died, most likely for lack of memory.",
@@ -98,10 +99,12 @@ class _Here(Executor):
 
 
 @contextmanager
-def _pool(workers: int, on_report: Report) -> Iterator[tuple[Executor, Report, Callable[[], None]]]:
-    """An executor, the `report` for its calls, and what passes on to `on_report` what has come from them."""
+def _pool(
+    workers: int, on_report: Report
+) -> Iterator[tuple[Executor, Report, Callable[[], None], Callable[[], None]]]:
+    """An executor and the `report` for its calls; what passes on reports; what raises where a worker died."""
     if workers == 1:
-        yield _Here(), on_report, lambda: None
+        yield _Here(), on_report, lambda: None, lambda: None
         return
     context = multiprocessing.get_context("spawn")
     reports: SimpleQueue[Any] = context.SimpleQueue()
@@ -112,8 +115,16 @@ def _pool(workers: int, on_report: Report) -> Iterator[tuple[Executor, Report, C
         while not reports.empty():
             on_report(reports.get())
 
+    seen: set[multiprocessing.process.BaseProcess] = set()
+
+    def check() -> None:
+        # The executor does not watch a process that it started last until another call begins or ends.
+        seen.update(set(multiprocessing.active_children()) - others)
+        if any(process.exitcode is not None for process in seen):
+            raise BrokenProcessPool("A worker process died.")
+
     try:
-        yield pool, _report, look
+        yield pool, _report, look, check
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - others:

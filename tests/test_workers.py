@@ -85,6 +85,19 @@ def test_a_worker_that_dies_is_a_sentence():
     assert not workers_left()
 
 
+def test_the_death_of_the_last_worker_to_start_is_noticed_while_the_others_work():
+    said, rest = [], [Call(die, ()), Call(sleep, (60,))]
+
+    def next_call():
+        return rest.pop() if len(rest) == 2 or (rest and said) else None
+
+    started = time.monotonic()
+    with pytest.raises(LnbenchError, match="worker process died"):
+        run_calls(2, next_call, lambda call, future: None, said.append)
+    assert time.monotonic() - started < 50
+    assert not workers_left()
+
+
 def test_a_worker_that_dies_while_calls_are_handed_out_is_a_sentence(monkeypatch):
     def broken(*args, **kwargs):
         raise BrokenProcessPool("A child process terminated abruptly")
