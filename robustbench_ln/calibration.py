@@ -95,6 +95,21 @@ def log_probabilities(logits: npt.NDArray[np.float32], copies: int) -> Floats:
     return np.asarray(special.logsumexp(by_image, axis=1) - np.log(copies))
 
 
+def belongs(numbers: npt.ArrayLike, images: npt.ArrayLike, correct: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return whether counts can be those of so many images, so many of them right; none at all always can.
+
+    Args:
+        numbers: (..., 3 * BINS + 1) as `Calibration.numbers` returns them.
+        images: (...) how many images.
+        correct: (...) how many of them right.
+    """
+    flat = np.asarray(numbers, dtype=np.int64)
+    counted, right, confidence = np.moveaxis(flat[..., :-1].reshape(*flat.shape[:-1], BINS, 3), -1, 0)
+    possible = (right >= 0) & (right <= counted) & (confidence >= 0) & (confidence <= counted * UNIT)
+    whole = (counted.sum(-1) == images) & (right.sum(-1) == correct) & (flat[..., -1] >= 0)
+    return np.asarray((possible.all(-1) & whole) | ~flat.any(-1))
+
+
 def expected_calibration_error(bins: npt.ArrayLike) -> Floats:
     """Return the mean distance between confidence and accuracy over the bins, weighted by their images.
 

@@ -14,6 +14,7 @@ from robustbench_ln.calibration import (
     NOTHING,
     UNIT,
     Calibration,
+    belongs,
     calibrate,
     expected_calibration_error,
     log_probabilities,
@@ -76,6 +77,22 @@ def test_shards_add_up_to_the_whole_in_any_order(cuts, seed):
     whole = counted_of(sure, predicted, true)
     assert np.sum(numbers, axis=0).tolist() == whole.numbers(), "to the last unit"
     assert Calibration.from_numbers(whole.numbers()).numbers() == whole.numbers()
+
+
+def test_counts_belong_to_their_images_alone():
+    right = np.array([True, False, True])
+    numbers = np.array(calibrate(np.log([0.9, 0.4, 0.4]), np.log([0.9, 0.3, 0.4]), right).numbers())
+    assert belongs(numbers, 3, 2)
+    assert not belongs(numbers, 4, 2)
+    assert not belongs(numbers, 3, 3)
+    assert belongs(numbers * 0, 4, 2), "what was not counted"
+    for place in range(len(numbers)):
+        # One image more or less, one that is right and not there, confidence or doubt below 0.
+        for wrong in (-1, numbers[place] + 2**40):
+            changed = numbers.copy()
+            changed[place] = wrong
+            assert belongs(changed, 3, 2) == (place == len(numbers) - 1 and wrong > 0)
+    assert belongs([numbers, numbers], [3, 2], [2, 2]).tolist() == [True, False]
 
 
 def test_edges_of_bins_belong_to_the_lower_one():

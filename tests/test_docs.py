@@ -27,6 +27,20 @@ def test_links_point_at_something(document):
             assert (document.parent / target).exists(), target
 
 
+def test_every_promise_names_tests_that_are_there():
+    text = (ROOT / "docs/explanation/trust.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "| shown by" not in line]
+    promises = [row for row in rows if not row.startswith("| ---")]
+    assert len(promises) > 20
+    for promise in promises:
+        named = re.findall(r"`(tests/[^`]+)`", promise)
+        assert named, promise
+        for test in named:
+            path, _, function = test.partition("::")
+            assert (ROOT / path).exists(), test
+            assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), test
+
+
 def test_every_option_that_the_readme_uses_exists():
     from lnbench_cli.commands import load
 

@@ -102,7 +102,7 @@ def _digest(store: Results, data_dir: Path, title: str) -> str:
             "page": PAGE_VERSION,
             "lnbench": __version__,
             "title": title,
-            "store": store.names(),
+            "store": store.fingerprint(),
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),
         }
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from robustbench_ln.calibration import NOTHING
+from robustbench_ln.calibration import NOTHING, belongs
 
 
 def _at(part: str, *keys: str) -> tuple[str, Callable[[Any], Any]]:
@@ -95,7 +95,7 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
         "correct": int(counts["correct"]),
         "classes": len(counts["predicted"]),
         "predicted": [int(count) for count in counts["predicted"]],
-        "calibration": _calibration(counts.get("calibration")),
+        "calibration": _calibration(counts),
     }
 
 
@@ -108,9 +108,12 @@ def _check_counts(counts: Any) -> None:
         raise ValueError("its counts do not add up")
 
 
-def _calibration(numbers: Any) -> list[int]:
+def _calibration(counts: Any) -> list[int]:
+    numbers = counts.get("calibration")
     if numbers is None:
         return NOTHING.numbers()
-    if len(numbers) != len(NOTHING.numbers()):
-        raise ValueError(f"{len(numbers)} numbers are no counts of calibration")
-    return [int(number) for number in numbers]
+    if len(numbers) != len(NOTHING.numbers()) or not all(map(_whole, numbers)):
+        raise ValueError("its calibration is not as many whole numbers as there are")
+    if not belongs(numbers, counts["images"], counts["correct"]):
+        raise ValueError("its calibration is not that of its images")
+    return list(numbers)

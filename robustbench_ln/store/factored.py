@@ -36,6 +36,8 @@ class Factored:
         if self.codes.ndim != 2 or len(self.codes) != len(self.values) or self.codes.dtype.kind != "u":
             raise ValueError(f"codes of shape {self.codes.shape} for {len(self.values)} keys")
         for key, codes in zip(self.values, self.codes, strict=True):
+            if not isinstance(self.values[key], list):
+                raise ValueError(f"no list of the values of '{key}'")
             if codes.size and int(codes.max()) > len(self.values[key]):
                 raise ValueError(f"a code of '{key}' without a value")
 

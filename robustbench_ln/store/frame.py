@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from robustbench_ln.calibration import belongs
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
 from robustbench_ln.noise.ready_made import corruption_of
@@ -85,6 +86,12 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
             "Pack the results again.",
         ) from error
     columns["images"], columns["correct"], predicted = store.totals()
+    whole = belongs(store.calibrations, columns["images"], columns["correct"]) & (columns["images"] > 0)
+    if not whole.all():
+        raise LnbenchError(
+            f"The counts of cell '{store.cells[int(whole.argmin())]}' in '{store.root}' do not add up.",
+            "Pack the results again.",
+        )
     return pd.DataFrame(
         columns
         | {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -144,10 +146,13 @@ class Results(ABC):
 
     @abstractmethod
     def names(self) -> dict[str, list[str]]:
-        """Return the sorted names of all `cells`, `failures`, `models` and `runs`.
+        """Return the sorted names of all `cells`, `failures`, `models` and `runs`."""
 
-        Nothing in results is ever changed, so equal names are equal results.
-        """
+    def fingerprint(self) -> str:
+        """Return a hash over all names: nothing in results is changed, so equal ones are equal results."""
+        # Names of a stranger's packed file need not be text that UTF-8 can hold.
+        text = json.dumps(self.names(), sort_keys=True, ensure_ascii=True)
+        return hashlib.blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
 def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]:

@@ -34,6 +34,7 @@ DAMAGES = {
     "a text for a number": (2, lambda root, cell: change_record(cell, "identity", seed="0")),
     "no images": (2, lambda root, cell: change_record(cell, "counts", images=0, correct=0, predicted=[0])),
     "too many images": (2, lambda root, cell: change_record(cell, "counts", images=math.inf)),
+    "another's calibration": (2, lambda root, cell: change_record(cell, "counts", calibration=[1] * 46)),
     "a foreign file": (3, lambda root, cell: (root / "cells/notes.txt").write_text("notes")),
     "a foreign folder": (3, lambda root, cell: (root / "cells/notes").mkdir()),
     "a broken card": (3, lambda root, cell: (root / CARD).write_text("[]")),

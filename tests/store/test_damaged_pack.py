@@ -102,6 +102,8 @@ def test_a_pickled_object_is_not_executed(member, path):
         ("cells", text({"a": 1})),
         ("identities", text([])),
         ("identities", text({"model": [{}]})),
+        ("identities", text({str(key): {} for key in range(8)})),
+        ("cells", np.frombuffer(b"[NaN]", np.uint8)),
         ("identity_codes", np.full((8, 5), 200, np.uint8)),
         ("identity_codes", np.zeros((8, 5), np.uint8)),
         ("identity_codes", np.zeros((8, 5), np.float64)),
@@ -109,6 +111,8 @@ def test_a_pickled_object_is_not_executed(member, path):
         ("classes", np.zeros(3, np.uint8)),
         ("confusion_4", np.zeros((4, 4, 3), np.uint8)),
         ("confusion_4", np.full((4, 4, 4), -1)),
+        ("confusion_4", np.zeros((4, 4, 4), np.uint8)),
+        ("calibration", np.full((5, 46), 3, np.uint8)),
     ],
 )
 def test_arrays_that_do_not_fit_together(member, value, path):
@@ -121,6 +125,14 @@ def test_documents_that_are_no_documents(path):
     np.savez(path, **members(path) | {"documents": text([1])})
     with pytest.raises(LnbenchError, match="models, runs and failures"):
         open_store(path).models()
+
+
+def test_names_that_are_no_text_have_a_fingerprint(path):
+    before = open_store(path).fingerprint()
+    documents = json.loads(members(path)["documents"].tobytes())
+    documents["runs"]["\ud800"] = {"command": "lnbench"}
+    np.savez(path, **members(path) | {"documents": text(documents)})
+    assert open_store(path).fingerprint() != before
 
 
 def test_what_is_not_there_is_named(path, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from robustbench_ln import LnbenchError, load_results
 from robustbench_ln.identity import canonical_json
 from robustbench_ln.models.weights import load_network
+from robustbench_ln.store.merge import merge
 from robustbench_ln.store.open import open_store, writable_store
 from robustbench_ln.store.pack import pack, packed_bytes
 from robustbench_ln.store.packed import PackedStore
@@ -103,6 +104,17 @@ def test_what_cannot_be_read_is_named_and_left_out(writer, tmp_path):
     reasons = ("record.json", "arrays.npz", "confusion matrix", "hash of its identity", "model.json")
     for reason, sentence in zip(reasons, done.problems, strict=True):
         assert reason in sentence
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_how_a_cell_was_measured_is_not_known_where_json_cannot_carry_it(number, writer, other):
+    store = writer.filled()
+    cell = sorted(store.cell_ids())[0]
+    (store.root / "cells" / cell / "how.json").write_text(f'{{"pass_seconds": {number}}}')
+    packed = pack(store)
+    assert (packed.cells, packed.problems) == (5, [])
+    assert open_store(packed.path).how(cell) == {}
+    assert merge(other.store, [store]).copied == 5
 
 
 def test_a_store_without_cells_is_nothing_to_pack(writer, tmp_path):

@@ -73,7 +73,7 @@ def write_paper_page(
             "experiments": list(chosen),
             "preset": preset,
             # Runs, too: a cell that was measured again keeps its name.
-            "names": store.names(),
+            "store": store.fingerprint(),
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),
             "named": {name: one.identity("test", None) for name, one in (data or {}).items()},
         }
