@@ -64,7 +64,7 @@ def counts_of(random: np.random.Generator) -> Counts:
     right = int(np.trace(matrix))
     images = random.multinomial(IMAGES, random.dirichlet(np.full(BINS, 0.5)))
     sure = np.rint(images * (np.arange(BINS) + 0.5) / BINS * UNIT).astype(np.int64)
-    bins = np.stack([images, images * right // IMAGES, sure], axis=1)
+    bins = np.stack([images, random.multivariate_hypergeometric(images, right), sure], axis=1)
     return Counts(smallest(matrix), None, Calibration(bins, int(random.integers(IMAGES * UNIT))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pstats
 import subprocess
 import sys
@@ -46,12 +47,15 @@ def main(cells: int) -> None:
         store = Store(Path(folder) / "results")
         for identity in islice(identities(), cells):
             store.publish_cell(content_hash(identity), identity, counts_of(random), {"run_id": "bench"})
-        command = [str(Path(sys.executable).parent / "lnbench"), "report", "--results", str(store.root)]
+        program = str(Path(sys.executable).parent / "lnbench")
+        command = [program, "report", "--json", "--results", str(store.root)]
         taken = []
         for _ in range(3):
             started = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True, cwd=folder)
+            done = subprocess.run(command, check=True, capture_output=True, cwd=folder)
             taken.append(time.perf_counter() - started)
+            if problems := json.loads(done.stdout)["problems"]:
+                raise ValueError(f"{len(problems)} problems, such as: {problems[0]}")
             (store.root / "report.html").unlink()
         profile = Path(folder) / "profile"
         profiled = [sys.executable, "-m", "cProfile", "-o", str(profile), *command]

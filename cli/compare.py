@@ -19,7 +19,7 @@ from robustbench_ln.publish import check_writable, publish_file
 from robustbench_ln.store.open import open_store
 
 from . import options
-from .console import NOT_MET, SOME_FAILED, output, print_json, say
+from .console import NOT_MET, SOME_FAILED, output, print_json, say, say_problems
 
 #: Letters that a line of a table may have.
 _WIDEST = 1000
@@ -103,8 +103,7 @@ def compare(
     if csv is not None:
         publish_file(csv, tell.csv_bytes(comparison))
     dropped = [] if fail_drop is None else tell.drops(comparison, fail_drop)
-    for problem in comparison.problems:
-        say(problem, quiet=json)
+    say_problems(comparison.problems, quiet=json)
     if json:
         print_json(tell.document(comparison, fail_drop))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SOME_FAILED = 3
 #: Exit code of a command whose numbers do not meet a threshold that was asked for.
 NOT_MET = 4
+_SHOWN_PROBLEMS = 20
 
 output = Console(highlight=False, soft_wrap=True)
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -25,6 +27,14 @@ def say(text: str, *, quiet: bool = False) -> None:
     """Print a message for people."""
     if not quiet:
         messages.print(text, markup=False)
+
+
+def say_problems(problems: Sequence[str], *, quiet: bool = False) -> None:
+    """Print what was left out, the first twenty of many."""
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        say(problem, quiet=quiet)
+    if len(problems) > _SHOWN_PROBLEMS:
+        say(f"... and {len(problems) - _SHOWN_PROBLEMS:,} more.", quiet=quiet)
 
 
 def print_json(document: dict[str, Any]) -> None:

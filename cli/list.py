@@ -14,7 +14,7 @@ from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.outline import items_of
 
 from . import options
-from .console import output, print_json, say
+from .console import output, print_json, say, say_problems
 
 if TYPE_CHECKING:
     from robustbench_ln.benchmarks.declared import Declared
@@ -43,7 +43,9 @@ def list_(
     from robustbench_ln.store.open import open_store
 
     declared = load_declared(path)
-    states = progress_of(declared, open_store(results), preset, on_problem=say)
+    problems: list[str] = []
+    states = progress_of(declared, open_store(results), preset, on_problem=problems.append)
+    say_problems(problems)
     if json:
         print_json(document(declared, states))
         return

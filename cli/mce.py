@@ -18,7 +18,7 @@ from robustbench_ln.report.labels import way_labels
 from robustbench_ln.store.open import open_store
 
 from . import options
-from .console import output, print_json, say
+from .console import output, print_json, say_problems
 
 
 def mce(
@@ -65,8 +65,7 @@ def mce(
         corruptions=corruption or (),
         constants=constants,
     )
-    for problem in held.problems:
-        say(problem)
+    say_problems(held.problems)
     if json:
         print_json(asdict(held))
         return

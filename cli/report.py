@@ -11,7 +11,7 @@ from robustbench_ln.report.build import build_report
 from robustbench_ln.store.open import open_store
 
 from . import options
-from .console import print_json, say
+from .console import print_json, say, say_problems
 
 
 def report(
@@ -35,8 +35,7 @@ def report(
     The page is one file that loads nothing from anywhere. Without new results it is left as it is.
     """
     built = build_report(open_store(results), out, data_dir=data_dir)
-    for problem in built.problems:
-        say(problem, quiet=json)
+    say_problems(built.problems, quiet=json)
     if json:
         print_json({"path": str(built.path), "rebuilt": built.rebuilt, "problems": built.problems})
     else:

@@ -17,7 +17,7 @@ from robustbench_ln.store.verify import Finding
 from robustbench_ln.store.verify import verify as verify_results
 
 from . import options
-from .console import SOME_FAILED, output, print_json, say
+from .console import SOME_FAILED, output, print_json, say, say_problems
 
 results = typer.Typer(
     no_args_is_help=True,
@@ -50,8 +50,7 @@ def pack(
     Predictions of single images and weights are left out.
     """
     packed = pack_results(open_store(results), out, select or [])
-    for problem in packed.problems:
-        say(problem, quiet=json)
+    say_problems(packed.problems, quiet=json)
     if json:
         print_json(
             {
@@ -80,8 +79,7 @@ def merge(
     Nothing is replaced: where both have a cell with different counts, the first is kept and counted.
     """
     merged = merge_results(writable_store(into), [open_store(source) for source in sources])
-    for problem in merged.problems:
-        say(problem, quiet=json)
+    say_problems(merged.problems, quiet=json)
     if json:
         print_json(
             {

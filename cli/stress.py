@@ -23,7 +23,7 @@ from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, Composition, composit
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
 
 from . import options
-from .console import SOME_FAILED, output, print_json, say
+from .console import SOME_FAILED, output, print_json, say, say_problems
 from .measuring import Where, measure, tell_plan
 
 
@@ -105,8 +105,7 @@ def stress(
         failed = sum(1 for outcome in outcomes if outcome.failure)
     planned = {cell.id for one in passes for cell in one.cells}
     rows, problems = read_rows(store)
-    for problem in problems:
-        say(problem, quiet=quiet)
+    say_problems(problems, quiet=quiet)
     found = compositions(rows[rows["cell"].isin(planned)])
     if json:
         told = replace(plan, failed=failed).document()

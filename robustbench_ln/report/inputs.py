@@ -228,7 +228,7 @@ def _data_group(
     noises = []
     for options, measured in _by_noise(_labelled(cells, identities)):
         spec = NoiseSpec.stored(*options)
-        several = [one for one in compositions(measured) if one.coupled and len(one.points) > 1]
+        several = compositions(measured, several=True)
         noises.append(NoiseGroup(spec, noise_label(spec), shown[options], measured, several))
     return DataGroup(
         label,

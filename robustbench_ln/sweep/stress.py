@@ -152,11 +152,12 @@ class Composition:
         }
 
 
-def compositions(cells: pd.DataFrame) -> list[Composition]:
+def compositions(cells: pd.DataFrame, *, several: bool = False) -> list[Composition]:
     """Return how each network fares in each mode, by noise and sigma, over the compositions of its batches.
 
     Args:
         cells: rows of `load_results`.
+        several: leave out what was measured in one composition alone, or is the same in all.
     """
     found = []
     label = cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
@@ -165,11 +166,18 @@ def compositions(cells: pd.DataFrame) -> list[Composition]:
     texts = [noises[key] for key in cells[options].itertuples(index=False, name=None)]
     # A network that was tested on several data sets fares in other company on each.
     names = ["model", "noise", "sigma", "mode", "coupled", "data", "checksum", "limit"]
-    for key, own in cells.assign(mode=label, noise=texts).groupby(names, sort=False, dropna=False):
+    grouped = cells.assign(mode=label, noise=texts).groupby(
+        [*names, "set_size", "order"], sort=False, dropna=False
+    )
+    points = grouped["accuracy"].agg(mean="mean", lowest="min", highest="max", seeds="size").reset_index()
+    if several:
+        points = points[
+            points["coupled"] & (points.groupby(names, dropna=False)["seeds"].transform("size") > 1)
+        ]
+    for key, own in points.groupby(names, sort=False, dropna=False):
         model, noise, sigma, mode, coupled = key[:5]
-        groups = own.groupby(["set_size", "order"], dropna=False, sort=False)["accuracy"]
-        points = groups.agg(mean="mean", lowest="min", highest="max", seeds="size").reset_index()
-        found.append(Composition(model, noise, float(sigma), mode, bool(coupled), points))
+        own = own.drop(columns=names).reset_index(drop=True)
+        found.append(Composition(model, noise, float(sigma), mode, bool(coupled), own))
     return found
 
 

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from lnbench_cli import main as cli
+from lnbench_cli.console import say_problems
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,11 @@ def test_a_defect_is_not_dressed_up(error, monkeypatch):
     monkeypatch.setattr(cli, "app", fail)
     with pytest.raises(type(error)):
         cli.main()
+
+
+def test_of_many_problems_the_first_are_shown_and_the_others_counted(capsys):
+    say_problems([f"Problem {number}." for number in range(25)])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [*(f"Problem {number}." for number in range(20)), "... and 5 more."]
+    say_problems(["One."])
+    assert capsys.readouterr().err == "One.\n"
