@@ -35,16 +35,17 @@ def images(name: str, count: int = BATCH) -> Tensor:
     return torch.randn(count, *SHAPES[name], generator=torch.Generator().manual_seed(1))
 
 
-def training_step(name: str, norm: str, *, channels_last: bool) -> Callable[[], None]:
+def training_step(name: str, norm: str, *, channels_last: bool, compiled: bool = False) -> Callable[[], None]:
     """Return one step of training: forward, backward and update."""
     model = network(name, norm).train()
+    called = torch.compile(model) if compiled else model
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     batch = in_memory_format(images(name)) if channels_last else images(name)
     labels = torch.arange(BATCH) % CLASSES
 
     def step() -> None:
         with laid_out(model, None, sets_are_slices=channels_last):
-            loss = F.cross_entropy(model(batch), labels)
+            loss = F.cross_entropy(called(batch), labels)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()

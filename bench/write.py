@@ -30,6 +30,7 @@ SCRIPTS: dict[str, list[list[str]]] = {
     "i": [["sweep_memory.py"]],
     "j": [["planning.py"]],
     "k": [["scaling.py"]],
+    "l": [["compile_cost.py"]],
 }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 #: By the name on the command line: what records call it.
@@ -63,6 +64,14 @@ def device_of(network: nn.Module) -> torch.device:
     import torch
 
     return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+
+def upload(array: npt.NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array as a tensor on a device; to a GPU it goes while this process works on."""
+    import torch
+
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def check_dtype(name: str) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from robustbench_ln.batches import in_memory_format, ordered_by_set
-from robustbench_ln.devices import computing_in, device_of
+from robustbench_ln.devices import computing_in, device_of, upload
 from robustbench_ln.modes import IntArray, Layout
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.norms.sets import by_set, laid_out
@@ -34,9 +34,9 @@ def logits_of(
     """
     device = device_of(network)
     slices = ordered_by_set(device)
-    sets = None if groups is None else torch.from_numpy(groups).to(device)
+    sets = None if groups is None else upload(groups, device)
     # A fresh tensor: the layout in memory of `images` must not choose other kernels.
-    ones = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    ones = upload(np.ascontiguousarray(images), device)
     order, count = None, len(ones) * layout.copies
     if slices and sets is not None:
         # Copies lie one whole batch of images after the other: quick to make, and ordered by set.

@@ -14,6 +14,7 @@ from robustbench_ln.calibration import calibrate, log_probabilities
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import device_of
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.evaluation.ahead import ahead
 from robustbench_ln.evaluation.forward import logits_of
 from robustbench_ln.evaluation.images import NoisyImages, Preprocessing, standardise
 from robustbench_ln.evaluation.order import evaluation_order
@@ -43,6 +44,9 @@ class Reader:
         labels: (N,) of the whole split.
         indices: ascending indices of the images in use.
         dtype: of the products, see `robustbench_ln.devices.DTYPES`; votes are counted in float32.
+
+    Attributes:
+        device: where the network is.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Reader:
         dtype: str = "float32",
     ) -> None:
         self._network, self._layout, self._preprocessing = network, layout, preprocessing
+        self.device = device_of(network)
         self._dtype = dtype
         self._vote, self._seed = vote, seed
         self._labels, self._indices = labels, indices
@@ -67,7 +72,7 @@ class Reader:
         self._waiting: list[tuple[IntArray, FloatArray]] = []
         self._counted = 0
         rows = layout.images * layout.copies
-        at_once = rows if layout.coupled else rows_at_once(rows, device_of(network))
+        at_once = rows if layout.coupled else rows_at_once(rows, self.device)
         self._batch = max(at_once // layout.copies, 1)
 
     @property
@@ -146,7 +151,7 @@ def read_all(stream: NoisyImages, order: IntArray, readers: Sequence[Reader]) ->
     failed: dict[int, LnbenchError] = {}
     longest = max(reader.length for reader in readers)
     position = 0
-    for indices, images in stream.chunks(np.resize(order, longest)):
+    for indices, images in ahead(stream.chunks(np.resize(order, longest)), readers[0].device):
         for number, reader in enumerate(readers):
             wanted = reader.length - position
             if number in failed or wanted <= 0:

@@ -99,6 +99,19 @@ def test_an_interrupted_sweep_says_how_to_go_on(signum, code, fresh, environment
     assert "Traceback" not in said
 
 
+def test_an_interrupted_training_says_how_to_go_on(tmp_path, environment):
+    process = start(
+        environment, tmp_path, "train", "--norm", "batchnorm", "--epochs", "500", "--limit", "100"
+    )
+    wait_for(process, ": epoch 1/500")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    assert list((tmp_path / "results/models").glob(".training-*/state.pt"))
+
+
 def test_workers_end_with_a_killed_parent(fresh, environment):
     process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4", "--workers", "2")
     wait_for(process, ", agn ")
