@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from robustbench_ln.allocator import keep_freed_memory
+
 REPEATS = 5
 
 
@@ -17,6 +19,8 @@ def seconds(cases: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -
 
     The cases take turns, so that a busy moment of the machine meets all of them.
     """
+    # As sweeps and trainings do.
+    keep_freed_memory()
     times: dict[str, list[float]] = {name: [] for name in cases}
     for round_number in range(repeats + 1):
         for name, case in cases.items():

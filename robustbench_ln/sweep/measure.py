@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from robustbench_ln import provenance
+from robustbench_ln.allocator import keep_freed_memory
 from robustbench_ln.data.dataset import Arrays, limited
 from robustbench_ln.devices import choose_device, describe, device_label, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
@@ -57,6 +58,7 @@ def measure(
     settings = one.settings
     indices = limited(len(test.labels), settings.limit)
     chosen = choose_device(device)
+    keep_freed_memory()
     with torch_threads(threads), full_precision(), memory_checked():
         placed = {model_id: network.to(chosen) for model_id, network in networks.items()}
         readers = [

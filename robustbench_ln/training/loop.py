@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from robustbench_ln import provenance
+from robustbench_ln.allocator import keep_freed_memory
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.devices import choose_device, computing_in, device_label, full_precision, memory_checked
@@ -84,6 +85,7 @@ def train(
             "Start them with the same arguments, data and versions.",
         )
     folder = store.training_folder(recipe.id)
+    keep_freed_memory()
     with ExitStack() as stack:
         ranks.on_first(lambda: stack.enter_context(only_one_training(folder, recipe.label)))
         for context in (torch_threads(threads), full_precision(), memory_checked()):
