@@ -49,9 +49,14 @@ def stress(
         typer.Option(metavar="ORDER", help="Order of the test images; may be repeated: dirichlet:ALPHA."),
     ] = list(ORDERS),  # noqa: B006
     set_size: Annotated[
-        list[int],
-        typer.Option(min=1, metavar="S", help="Images that share statistics; may be repeated."),
-    ] = list(SET_SIZES),  # noqa: B006
+        list[int] | None,
+        typer.Option(
+            min=1,
+            metavar="S",
+            help="Images that share statistics; may be repeated.",
+            show_default=f"{', '.join(map(str, SET_SIZES))}, up to all images",
+        ),
+    ] = None,
     noise_seeds: options.NoiseSeeds = "0",
     order_seeds: options.OrderSeeds = "0:2",
     data: options.Data = None,
@@ -87,7 +92,7 @@ def stress(
         pairs,
         settings,
         orders=tuple(dict.fromkeys(check_order(text) for text in order)),
-        set_sizes=tuple(dict.fromkeys(set_size)),
+        set_sizes=tuple(dict.fromkeys(set_size)) if set_size else None,
         noise_seeds=parse_seeds(noise_seeds),
         order_seeds=parse_seeds(order_seeds),
     )

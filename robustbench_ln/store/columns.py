@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from robustbench_ln.calibration import NOTHING, belongs
@@ -82,6 +82,58 @@ _READ: dict[str, tuple[str, Callable[[Any], Any]]] = {
 COLUMNS = {name: (part, _checked(name, read)) for name, (part, read) in _READ.items()}
 
 
+def _check_data(data: Any) -> None:
+    if not isinstance(data["split"], str) or not isinstance(data.get("images", ""), str):
+        raise TypeError("its split or images are no text")
+
+
+def _check_noise(noise: Any) -> None:
+    if not isinstance(noise["sigma"], str):
+        raise TypeError("its sigma is no decimal text")
+    if not all(isinstance(noise[name], bool) for name in ("clip", "rescale")):
+        raise TypeError("its clip or rescale is neither true nor false")
+
+
+def _check_mode(mode: Any) -> None:
+    if not isinstance(mode.get("vote"), str | None):
+        raise TypeError("its vote is no text")
+
+
+def _check_coupling(coupling: Any) -> None:
+    if coupling is not None and not isinstance(coupling["order"], str):
+        raise TypeError("its order is no text")
+
+
+def _check_model(model: Any) -> None:
+    for values in model["preprocessing"].values():
+        if not all(isinstance(value, int | float) for value in values):
+            raise TypeError("its preprocessing is not of numbers")
+
+
+#: By part of an identity: what readers of more than the table rely on.
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    "data": _check_data,
+    "noise": _check_noise,
+    "mode": _check_mode,
+    "coupling": _check_coupling,
+    "model": _check_model,
+}
+
+
+def check_identities(values: Mapping[str, Iterable[Any]]) -> None:
+    """Make sure that parts of identities are of the kinds that readers rely on.
+
+    Args:
+        values: by part, values that it has.
+
+    Raises:
+        KeyError, TypeError, AttributeError: one is not.
+    """
+    for part, check in _CHECKS.items():
+        for value in values[part]:
+            check(value)
+
+
 def flatten(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record's identity and counts as one flat row.
 
@@ -90,6 +142,7 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
     """
     identity, counts = record["identity"], record["counts"]
     _check_counts(counts)
+    check_identities({part: [value] for part, value in identity.items()})
     return {name: read(identity[part]) for name, (part, read) in COLUMNS.items()} | {
         "images": int(counts["images"]),
         "correct": int(counts["correct"]),

@@ -13,7 +13,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
 from robustbench_ln.noise.ready_made import corruption_of
 from robustbench_ln.noise.severity import severity_text
-from robustbench_ln.store.columns import COLUMNS, OPTIONAL, flatten
+from robustbench_ln.store.columns import COLUMNS, OPTIONAL, check_identities, flatten
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.packed import PackedStore
 from robustbench_ln.store.results import Results
@@ -76,6 +76,7 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
     identities = store.identities
     columns: dict[str, Any] = {"cell": store.cells}
     try:
+        check_identities(identities.values)
         for name in (*CURVE, "sigma"):
             part, read = COLUMNS[name]
             values = pd.Series([read(value) for value in identities.values[part]])

@@ -19,7 +19,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import parse_json
 from robustbench_ln.store.factored import Factored
 from robustbench_ln.store.results import Log, Results
-from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card, known_how
 
 #: What the header calls the format.
 FORMAT = "lnbench results"
@@ -82,7 +82,12 @@ class PackedStore(Results):
 
     def log(self, model_id: str, name: Log) -> str | None:
         """Return the text of a network's history.csv or scales.csv; None where it has none."""
-        log: str | None = self._packed_model(model_id).get(name)
+        log = self._packed_model(model_id).get(name)
+        if log is None:
+            return None
+        # Of JSON a text need not be one that a file can hold.
+        if not isinstance(log, str) or not log.isascii():
+            raise self._damaged(f"the {name} of '{model_id}' is no table")
         return log
 
     # Cells
@@ -122,7 +127,7 @@ class PackedStore(Results):
 
     def how(self, cell_id: str) -> dict[str, Any]:
         """Return how a cell was measured; empty where it is not known."""
-        return self._hows.document(self._number(cell_id))
+        return known_how(self._hows.document(self._number(cell_id)))
 
     def counts(self, cell_id: str) -> Counts:
         """Return a cell's counts; predictions are None, since they are not packed.

@@ -23,7 +23,7 @@ from robustbench_ln.identity import canonical_json, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
 from robustbench_ln.store.results import Log, Results, choose_names
-from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card
+from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card, known_how
 
 _OWN_FOLDERS = "Remove the link. To keep results elsewhere, name that folder with --results DIR."
 
@@ -190,7 +190,7 @@ class Store(Results):
             read = parse_json((self.root / "cells" / cell_id / "how.json").read_bytes())
         except (OSError, ValueError):
             return {}
-        return read if isinstance(read, dict) else {}
+        return known_how(read)
 
     def publish_cell(
         self, cell_id: str, identity: Mapping[str, Any], counts: Counts, how: Mapping[str, Any]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from robustbench_ln.calibration import Calibration
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import canonical_json
 
 #: Of cards, records and packed files. Version 2 counts calibration.
 SCHEMA_VERSION = 2
@@ -61,6 +62,15 @@ def check_card(card: Mapping[str, Any]) -> None:
         for key, kind in keys.items():
             if not isinstance(card[part].get(key), kind):
                 raise ValueError(f"its {part} has no {key}")
+
+
+def known_how(value: Any) -> dict[str, Any]:
+    """Return what is told of how a cell was measured; nothing where that is damaged."""
+    try:
+        canonical_json(value).encode()
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) and isinstance(value.get("run_id", ""), str) else {}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def plan_stress(
     settings: SweepSettings,
     *,
     orders: Sequence[str] = ORDERS,
-    set_sizes: Sequence[int] = SET_SIZES,
+    set_sizes: Sequence[int] | None = None,
     noise_seeds: Sequence[int] = (0,),
     order_seeds: Sequence[int] = (0, 1, 2),
 ) -> list[NoisyPass]:
@@ -44,21 +44,28 @@ def plan_stress(
         settings: noise, sigmas and modes.
         orders: see `robustbench_ln.evaluation.order`.
         set_sizes: S, images that share statistics; a batch holds S images for each of a network's groups.
+            None takes those of `SET_SIZES` for which there are images.
         noise_seeds: of the noise.
         order_seeds: of each order that is drawn.
 
     Raises:
-        LnbenchError: as `robustbench_ln.sweep.plan.plan_cells`; a set without images.
+        LnbenchError: as `robustbench_ln.sweep.plan.plan_cells`; a set without images, or of more than are in
+            use.
     """
-    for size in set_sizes:
-        if size < 1:
-            raise LnbenchError(f"A set of {size} images shares no statistics.", "Give 1 or more.")
+    most = min(min(known, settings.limit or known) for known in _test_images(models))
+    sizes = [size for size in SET_SIZES if size <= most] if set_sizes is None else set_sizes
+    for size in sizes:
+        if not 1 <= size <= most:
+            raise LnbenchError(
+                f"There are no sets of {size:,} images: {most:,} test images are in use.",
+                "Name sets of 1 image and more with --set-size, up to all images.",
+            )
     passes: list[NoisyPass] = []
     for groups in dict.fromkeys(_groups(model) for model, _ in models):
         alike = [pair for pair in models if _groups(pair[0]) == groups]
         sweeps = [
             sweep
-            for size in set_sizes
+            for size in sizes
             for order in orders
             for sweep in repeated(
                 [Sweep(alike, replace(settings, order=order, batch_size=size * groups))],
@@ -194,6 +201,10 @@ def _rank(order: str) -> float:
         return 2.0
     name, _, number = order.partition(":")
     return 1 / (1 + float(number)) if name == "dirichlet" else -1.0
+
+
+def _test_images(models: Sequence[tuple[StoredModel, DataSet]]) -> list[int]:
+    return [data.info.splits["test"].images for _, data in models]
 
 
 def _groups(model: StoredModel) -> int:

@@ -31,6 +31,16 @@ DAMAGES = {
     "no record": (2, lambda root, cell: (cell / "record.json").unlink()),
     "a newer schema": (2, lambda root, cell: (cell / "record.json").write_text('{"schema":99}')),
     "a number for a name": (2, lambda root, cell: change_record(cell, "identity", dtype=7)),
+    "no split": (
+        2,
+        lambda root, cell: change_record(
+            cell, "identity", data={"name": "toy", "checksum": "c", "limit": None}
+        ),
+    ),
+    "a list for a vote": (
+        2,
+        lambda root, cell: change_record(cell, "identity", mode={"name": "frozen", "vote": []}),
+    ),
     "a text for a number": (2, lambda root, cell: change_record(cell, "identity", seed="0")),
     "no images": (2, lambda root, cell: change_record(cell, "counts", images=0, correct=0, predicted=[0])),
     "too many images": (2, lambda root, cell: change_record(cell, "counts", images=math.inf)),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from robustbench_ln import LnbenchError, load_results
+from robustbench_ln.store.merge import merge
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.pack import pack
 
@@ -125,6 +126,16 @@ def test_documents_that_are_no_documents(path):
     np.savez(path, **members(path) | {"documents": text([1])})
     with pytest.raises(LnbenchError, match="models, runs and failures"):
         open_store(path).models()
+
+
+@pytest.mark.parametrize("log", [1, ["epoch"], "epoch\n\ud800\n"])
+def test_a_log_that_is_no_table(log, path, other):
+    documents = json.loads(members(path)["documents"].tobytes())
+    next(iter(documents["models"].values()))["history"] = log
+    np.savez(path, **members(path) | {"documents": text(documents)})
+    merged = merge(other.store, [open_store(path)])
+    assert merged.models == 1
+    assert "is no table" in merged.problems[0]
 
 
 def test_names_that_are_no_text_have_a_fingerprint(path):

@@ -106,11 +106,13 @@ def test_what_cannot_be_read_is_named_and_left_out(writer, tmp_path):
         assert reason in sentence
 
 
-@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
-def test_how_a_cell_was_measured_is_not_known_where_json_cannot_carry_it(number, writer, other):
+@pytest.mark.parametrize(
+    "how", ['{"threads": NaN}', '{"threads": 1e999}', '{"run_id": ["a"]}', '{"host": "\\ud800"}', "[1]", "{"]
+)
+def test_how_a_cell_was_measured_is_not_known_where_that_is_damaged(how, writer, other):
     store = writer.filled()
     cell = sorted(store.cell_ids())[0]
-    (store.root / "cells" / cell / "how.json").write_text(f'{{"pass_seconds": {number}}}')
+    (store.root / "cells" / cell / "how.json").write_text(how)
     packed = pack(store)
     assert (packed.cells, packed.problems) == (5, [])
     assert open_store(packed.path).how(cell) == {}
@@ -150,7 +152,7 @@ def test_ten_thousand_cells_come_back(tmp_path):
         for n in range(100)
     ]
     rest = {
-        "data": {"name": "d", "checksum": "c", "limit": None},
+        "data": {"name": "d", "split": "test", "checksum": "c", "limit": None},
         "coupling": None,
         "seed": 0,
         "dtype": "float32",

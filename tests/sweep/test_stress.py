@@ -10,8 +10,8 @@ from robustbench_ln.sweep.stress import compositions, plan_stress
 from tests.sweep.test_plan import data, settings, stored
 
 
-def planned(norm, **how):
-    passes = plan_stress([(stored(norm), data())], settings(), **how)
+def planned(norm, limit=None, **how):
+    passes = plan_stress([(stored(norm), data())], settings(limit=limit), **how)
     return [cell for one in passes for cell in one.cells]
 
 
@@ -44,9 +44,16 @@ def test_networks_of_other_group_numbers_share_set_sizes():
     assert sizes == {("m-localnorm", 4, 20), ("m-batchnorm", 4, 4)}
 
 
-def test_a_set_without_images_is_told():
-    with pytest.raises(LnbenchError, match="set of 0 images"):
-        planned("batchnorm", set_sizes=(0,))
+@pytest.mark.parametrize("size", [0, 10**5])
+def test_a_set_without_images_or_of_more_than_there_are_is_told(size):
+    with pytest.raises(LnbenchError, match=f"no sets of {size:,} images"):
+        planned("batchnorm", set_sizes=(1, size))
+
+
+def test_sets_that_are_not_named_have_no_more_images_than_there_are():
+    cells = planned("batchnorm", limit=20)
+    sizes = {cell.identity["coupling"]["set_size"] for cell in cells if cell.identity["coupling"]}
+    assert sizes == {1, 4, 16}
 
 
 def test_what_comes_of_it_is_told_with_its_spread():
