@@ -148,9 +148,12 @@ def test_ten_thousand_cells_come_back(tmp_path):
     noises = [{"name": "agn", "sigma": f"{n / 100:g}", "clip": False, "rescale": False, "space": "pixel"}
               for n in range(500)]  # fmt: skip
     models = [
-        {"id": f"m{n:03d}", "benchmark": "b", "network": "n", "norm": "none", "norm_options": {}, "seed": n}
+        {
+            "id": f"m{n:03d}", "benchmark": "b", "network": "n", "norm": "none", "norm_options": {},
+            "preprocessing": {}, "seed": n,
+        }
         for n in range(100)
-    ]
+    ]  # fmt: skip
     rest = {
         "data": {"name": "d", "split": "test", "checksum": "c", "limit": None},
         "coupling": None,
