@@ -44,6 +44,7 @@ test: install
 
 test-faults: install
 	$(TEST_ENV) $(BIN)/pytest -n 2 -m faults
+	$(TEST_ENV) $(BIN)/pytest tests/report/test_browser.py
 
 test-realdata: install
 	$(BIN)/pytest -m realdata
