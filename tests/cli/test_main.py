@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from lnbench_cli import main as cli
-from lnbench_cli.console import say_problems
+from lnbench_cli.console import print_error, say, say_problems
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +64,13 @@ def test_of_many_problems_the_first_are_shown_and_the_others_counted(capsys):
     assert lines == [*(f"Problem {number}." for number in range(20)), "... and 5 more."]
     say_problems(["One."])
     assert capsys.readouterr().err == "One.\n"
+
+
+def test_nothing_that_is_said_steers_the_terminal(capsys):
+    say("digits-\x1b[2Jbatchnorm [red]\n")
+    print_error("no\x1b]0;x\x07\x9b", "such\ttab", as_json=False)
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert not {"\x07", "\x9b"} & set(said)
+    assert "digits-\\x1b[2Jbatchnorm [red]" in said
+    assert "no\\x1b]0;x\\x07" in said
