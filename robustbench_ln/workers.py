@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
 import os
 import signal
 import threading
@@ -98,6 +99,19 @@ class _Here(Executor):
         return future
 
 
+class _Context(multiprocessing.context.SpawnContext):
+    """Starts processes afresh and keeps them: `multiprocessing.active_children` forgets those that died."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[multiprocessing.context.SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> multiprocessing.context.SpawnProcess:  # type: ignore[override]
+        process = multiprocessing.context.SpawnProcess(*args, **kwargs)
+        self.processes.append(process)
+        return process
+
+
 @contextmanager
 def _pool(
     workers: int, on_report: Report
@@ -106,28 +120,24 @@ def _pool(
     if workers == 1:
         yield _Here(), on_report, lambda: None, lambda: None
         return
-    context = multiprocessing.get_context("spawn")
+    context = _Context()
     reports: SimpleQueue[Any] = context.SimpleQueue()
-    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(reports,))
 
     def look() -> None:
         while not reports.empty():
             on_report(reports.get())
 
-    seen: set[multiprocessing.process.BaseProcess] = set()
-
     def check() -> None:
         # The executor does not watch a process that it started last until another call begins or ends.
-        seen.update(set(multiprocessing.active_children()) - others)
-        if any(process.exitcode is not None for process in seen):
+        if any(process.exitcode is not None for process in context.processes):
             raise BrokenProcessPool("A worker process died.")
 
     try:
         yield pool, _report, look, check
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
+        for process in context.processes:
             process.terminate()
         raise
     pool.shutdown()

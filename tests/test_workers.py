@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln import workers
 from robustbench_ln.workers import Call, run_calls
 
 
@@ -85,7 +86,10 @@ def test_a_worker_that_dies_is_a_sentence():
     assert not workers_left()
 
 
-def test_the_death_of_the_last_worker_to_start_is_noticed_while_the_others_work():
+@pytest.mark.parametrize("look", [0.2, 3])
+def test_the_death_of_the_last_worker_to_start_is_noticed_while_the_others_work(look, monkeypatch):
+    # At 3 seconds it is dead before anybody has looked at it.
+    monkeypatch.setattr(workers, "_LOOK", look)
     said, rest = [], [Call(die, ()), Call(sleep, (60,))]
 
     def next_call():
