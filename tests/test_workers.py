@@ -10,8 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from robustbench_ln.errors import LnbenchError
 from robustbench_ln import workers
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.workers import Call, run_calls
 
 
