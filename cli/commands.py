@@ -21,11 +21,13 @@ class Entry:
         module: of this package, where a function or Typer of the command's name, with "_" for "-", stands;
             a "_" is added where the name is one of Python's own.
         help: what the list of commands says of it, the first line of its docstring.
+        panel: the part of the list of commands that it stands in.
         example: below its own help.
     """
 
     module: str
     help: str
+    panel: str
     example: str = ""
 
 
@@ -33,49 +35,79 @@ COMMANDS = {
     "train": Entry(
         "train",
         "Train the networks of a benchmark, one for each norm and seed.",
+        "Run",
         "lnbench train --benchmark mnist --norm localnorm:groups=5 --train-seeds 0:2",
     ),
     "corrupt-eval": Entry(
         "corrupt_eval",
         "Measure every trained model in every test-time mode that fits it, as noise grows.",
+        "Run",
         "lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1 --noise-seeds 0:2",
     ),
     "stress": Entry(
         "stress",
         "Measure networks in other company: images in other orders, and in smaller and larger sets.",
+        "Run",
         "lnbench stress --noise agn --sigma 0,1 --limit 2000",
-    ),
-    "compare": Entry(
-        "compare",
-        "Compare two networks, or two modes, on the same noisy images: differences with intervals and tests.",
-        "lnbench compare 'mnist-batchnorm*:batch' 'mnist-localnorm*' --noise agn --fail-drop 0.5",
     ),
     "convert": Entry(
         "convert",
         "Replace every BatchNorm2d of a trained network by another norm, keeping gamma and beta.",
+        "Run",
         "lnbench convert torchvision:resnet18 --norm localnorm --groups 8",
     ),
     "run": Entry(
         "run",
         "Train what is missing for the paper's items, measure what is missing, and write results/paper.html.",
+        "Run",
         "lnbench run fig7 --preset quick",
-    ),
-    "list": Entry(
-        "list",
-        "List the items of the paper: what they show, their presets, and how far they are measured.",
-        "lnbench list --json",
     ),
     "report": Entry(
         "report",
         "Write the report: curves, modes, confusion matrices, noisy samples, coverage and provenance.",
+        "Inspect",
         "lnbench report --results results/replication.npz --out page.html",
+    ),
+    "compare": Entry(
+        "compare",
+        "Compare two networks, or two modes, on the same noisy images: differences with intervals and tests.",
+        "Inspect",
+        "lnbench compare 'mnist-batchnorm*:batch' 'mnist-localnorm*' --noise agn --fail-drop 0.5",
     ),
     "mce": Entry(
         "mce",
         "Print mCE and relative mCE of every network in every mode, against a baseline of the store.",
+        "Inspect",
         "lnbench mce --baseline 'cifar10-resnet32-batchnorm*'",
     ),
-    "results": Entry("results", "Pack results into one small file, merge them, look for damage, or tidy up."),
+    "list": Entry(
+        "list",
+        "List the items of the paper, and benchmarks, models, norms, noises, modes and data sets.",
+        "Inspect",
+        "lnbench list norms",
+    ),
+    "show": Entry(
+        "show",
+        "Show all that results hold of one network or one cell.",
+        "Inspect",
+        "lnbench show 'mnist-localnorm-s0*' --results results/replication.npz",
+    ),
+    "results": Entry(
+        "results",
+        "List, export, pack and merge results, look for damage, or tidy up.",
+        "Results",
+    ),
+    "doctor": Entry(
+        "doctor",
+        "Say what this machine has and whether lnbench can work here, to paste into an issue.",
+        "Set up",
+        "lnbench doctor",
+    ),
+    "config": Entry(
+        "config",
+        "Show, check or begin a file of benchmarks.",
+        "Set up",
+    ),
 }
 
 
@@ -91,7 +123,7 @@ class Commands(TyperGroup):
 def add_commands(app: typer.Typer) -> None:
     """Let an application list all commands."""
     for name, entry in COMMANDS.items():
-        app.command(name, help=entry.help)(_listed)
+        app.command(name, help=entry.help, rich_help_panel=entry.panel)(_listed)
 
 
 def _listed() -> None:

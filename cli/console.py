@@ -27,7 +27,7 @@ messages = Console(stderr=True, highlight=False, soft_wrap=True)
 def say(text: str, *, quiet: bool = False) -> None:
     """Print a message for people."""
     if not quiet:
-        messages.print(_harmless(text), markup=False)
+        messages.print(harmless(text), markup=False)
 
 
 def say_problems(problems: Sequence[str], *, quiet: bool = False) -> None:
@@ -48,12 +48,12 @@ def print_error(message: str, hint: str, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(json.dumps({"error": message, "hint": hint}) + "\n")
         return
-    messages.print(f"[bold red]Error:[/] {escape(_harmless(message))}")
+    messages.print(f"[bold red]Error:[/] {escape(harmless(message))}")
     if hint:
-        messages.print(escape(_harmless(hint)))
+        messages.print(escape(harmless(hint)))
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Return a text without what steers a terminal, which names in a stranger's results may hold."""
     return "".join(
         repr(letter)[1:-1] if category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text

@@ -19,6 +19,8 @@ from replication import Replication, markdown_table
 
 from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
+from robustbench_ln.data.names import DATA_SETS
+from robustbench_ln.modes import MEANINGS
 from robustbench_ln.noise import NOISES
 from robustbench_ln.noise.severity import SEVERITIES, SIGMAS
 from robustbench_ln.norms.registry import NORMS
@@ -26,6 +28,7 @@ from robustbench_ln.norms.registry import NORMS
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     "README.md",
+    "docs/how-to/data.md",
     "docs/how-to/scale.md",
     "docs/reference/noises.md",
     "docs/reference/modes.md",
@@ -68,6 +71,18 @@ def modes() -> str:
         for one in NORMS.values()
     ]
     return markdown_table(["norm", "modes, its home mode first", "where named", "options", "source"], rows)
+
+
+def meanings() -> str:
+    """What each mode does, and whether it uses other test images."""
+    rows = [[f"`{name}`", meaning, uses] for name, (meaning, uses) in MEANINGS.items()]
+    return markdown_table(["mode", "meaning", "uses other test images"], rows)
+
+
+def data_sets() -> str:
+    """The data sets with their images and where they come from."""
+    rows = [[f"`{name}`", images, origin] for name, (images, origin) in DATA_SETS.items()]
+    return markdown_table(["spec", "images", "where it comes from"], rows)
 
 
 def parameters() -> str:
@@ -150,6 +165,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "noises": noises,
     "severities": severities,
     "modes": modes,
+    "meanings": meanings,
+    "data": data_sets,
     "parameters": parameters,
     "performance": _performance,
     "scaling": lambda: markdown_table(

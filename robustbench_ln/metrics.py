@@ -19,6 +19,9 @@ CURVE = [
     "noise", "clip", "rescale", "space", "noise_seed",
     "mode", "vote", "blend", "coupled", "batch_size", "set_size", "order", "order_seed", "dtype", "protocol",
 ]  # fmt: skip
+#: Columns of repeats of one measurement, and what is left of a curve's without them.
+_REPEATS = ["noise_seed", "order_seed"]
+_REPEATED = [column for column in CURVE if column not in _REPEATS]
 
 
 def wilson_interval(
@@ -146,6 +149,41 @@ def add_metrics(cells: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def averaged(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for all cells that differ in their noise seed or order seed alone.
+
+    Args:
+        cells: rows of `load_results`, further columns with them.
+
+    Returns:
+        The rows with `repeats`, how many cells each stands for. Where they are several, `accuracy`,
+        `top_share`, `entropy_share`, `ece` and `nll` are means, `low` and `high` the wider of the Wilson
+        interval of the mean over images and the 95 % Student t interval over seeds, within [0, 1], and all
+        else is that of the lowest seeds. (Seeds alone would leave out which images there are: at sigma 0 all
+        of them agree.)
+    """
+    points = [*_REPEATED, "sigma"]
+    ordered = cells.sort_values(_REPEATS, kind="stable")
+    again = ordered.duplicated(points)
+    if not again.any():
+        return cells.assign(repeats=1)
+    groups = ordered.groupby(points, dropna=False, sort=False)
+    means = groups[["accuracy", "top_share", "entropy_share", "ece", "nll"]].transform("mean")
+    bounds = groups["accuracy"].transform(_half_width)
+    found = ordered.assign(repeats=groups["accuracy"].transform("size"))
+    several = found["repeats"] > 1
+    for column in means:
+        found.loc[several, column] = means.loc[several, column]
+    low, high = wilson_interval(means["accuracy"] * ordered["images"], ordered["images"])
+    found.loc[several, "low"] = np.minimum(low, (means["accuracy"] - bounds).clip(0))[several]
+    found.loc[several, "high"] = np.maximum(high, (means["accuracy"] + bounds).clip(upper=1))[several]
+    found = found[~again]
+    # One curve keeps one name, whatever seeds its other points were measured with.
+    for seed in _REPEATS:
+        found[seed] = found.groupby(_REPEATED, dropna=False, sort=False)[seed].transform("min")
+    return found.loc[cells.index.intersection(found.index, sort=False)]
+
+
 def summarize_curves(cells: pd.DataFrame) -> pd.DataFrame:
     """Return one row a curve of a table of cells.
 
@@ -180,3 +218,8 @@ def _sorted_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> tuple[Floats
     x, y = np.asarray(sigma, dtype=np.float64), np.asarray(accuracy, dtype=np.float64)
     order = np.argsort(x)
     return x[order], y[order]
+
+
+def _half_width(accuracies: pd.Series) -> float:
+    interval = t_interval(accuracies.to_numpy())
+    return 0.0 if interval is None else (interval[1] - interval[0]) / 2

@@ -42,6 +42,30 @@ MODES: tuple[str, ...] = tuple(
         ]
     )
 )
+#: What each mode does, and whether other test images decide on an image's prediction.
+#: N is the batch size, K the number of groups.
+MEANINGS: dict[str, tuple[str, str]] = {
+    "frozen": ("running statistics of the training", "no"),
+    "eval": ("the norm has no batch statistics", "no"),
+    "single": (
+        "each image by its own statistics; LocalNorm: through one group, drawn per image from the seed",
+        "no",
+    ),
+    "single-voting": (
+        "each image by its own statistics, through all K groups; the K predictions vote",
+        "no",
+    ),
+    "voting": (
+        "N/K images share statistics and pass together through each of the K groups; the K predictions of an "
+        "image vote",
+        "yes",
+    ),
+    "blend": (
+        "BatchNorm: statistics of N images, blended with the running ones",
+        "yes, from two images on",
+    ),
+    "batch": ("N images, split into K groups as in training; each image passes one group", "yes"),
+}
 _BLEND_HELP = "Write blend:alpha=0.9, the weight of the source, or blend:prior=16, its number of images."
 
 

@@ -67,7 +67,7 @@ class YamlFile:
 
     def error(self, location: Location, message: str, hint: str = "") -> LnbenchError:
         """Return an error that points at the line of a location, as far as the file has it."""
-        return self._error_at(self._line(location), message, hint)
+        return self._error_at(self.line(location), message, hint)
 
     def _compose(self) -> yaml.Node:
         try:
@@ -143,7 +143,8 @@ class YamlFile:
             values[key.value] = self._plain(value)
         return values
 
-    def _line(self, location: Location) -> int:
+    def line(self, location: Location) -> int:
+        """Return the line of a location, or of the innermost part of it that the file has."""
         node, line = self._root, _line_of(self._root)
         for part in location:
             if isinstance(node, yaml.MappingNode):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 
-DATA_NAMES = ("digits", "mnist", "cifar10", "stanford-cars", "folder:PATH")
+#: What images each has, and where they come from.
+DATA_SETS: dict[str, tuple[str, str]] = {
+    "digits": ("1,797 grey images, 28x28, 10 classes", "embedded: scikit-learn's 8x8 digits, enlarged"),
+    "mnist": ("70,000 grey images, 28x28, 10 classes", "downloaded on first use, or placed by hand"),
+    "cifar10": ("60,000 colour images, 32x32, 10 classes", "downloaded on first use, or placed by hand"),
+    "stanford-cars": (
+        "16,185 photographs of cars, 196 classes",
+        "placed by hand; the download is gone",
+    ),
+    "folder:PATH": ("your own", "a folder that you name"),
+}
+DATA_NAMES = tuple(DATA_SETS)
 #: Sets whose image files are brought to a size.
 _SIZED = ("stanford-cars", "folder")
 

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from robustbench_ln.compositions import headline_size, usual_cells
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.decoded import find_decoded
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash
+from robustbench_ln.metrics import averaged
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec
 from robustbench_ln.norms.registry import NORMS, find_norm
@@ -27,7 +29,6 @@ from robustbench_ln.report.labels import (
     repeat_parts,
     training_labels,
 )
-from robustbench_ln.report.repeats import averaged, headline_size, without_many_sizes, without_stress
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
@@ -83,7 +84,7 @@ class DataGroup:
             `training`, the same for networks that differ in their training seed alone; `training_label`, its
             norm, with what tells it from other trainings of that norm; `curve_label`, different for all
             curves in home modes; `mode_label`, different for all curves of a model; and `repeats`, how many
-            noise and order seeds the row is the mean of (`robustbench_ln.report.repeats.averaged`).
+            noise and order seeds the row is the mean of (`robustbench_ln.metrics.averaged`).
     """
 
     label: str
@@ -222,7 +223,7 @@ def _data_group(
     data = find_decoded(checksum, data_dir)
     count = int(cells["classes"].max())
     names = data.info.classes if data is not None else ()
-    usual = without_many_sizes(without_stress(cells))
+    usual = usual_cells(cells)
     usual = usual.assign(home=usual["home"] & headline_size(usual))
     shown = dict(list(_by_noise(_labelled(averaged(usual), identities))))
     noises = []
