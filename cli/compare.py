@@ -18,7 +18,7 @@ from robustbench_ln.noise import NOISES
 from robustbench_ln.publish import check_writable, publish_file
 from robustbench_ln.store.open import open_store
 
-from . import options
+from . import complete, options
 from .console import NOT_MET, SOME_FAILED, output, print_json, say, say_problems
 
 #: Letters that a line of a table may have.
@@ -27,13 +27,24 @@ _WIDEST = 1000
 
 def compare(
     a: Annotated[
-        str, typer.Argument(metavar="A", help="Models by a pattern, GLOB, or in a mode, 'GLOB:MODE'.")
+        str,
+        typer.Argument(
+            metavar="A",
+            autocompletion=complete.models,
+            help="Models by a pattern, GLOB, or in a mode, 'GLOB:MODE'.",
+        ),
     ],
-    b: Annotated[str, typer.Argument(metavar="B", help="What is compared with A, written alike.")],
+    b: Annotated[
+        str,
+        typer.Argument(
+            metavar="B", autocompletion=complete.models, help="What is compared with A, written alike."
+        ),
+    ],
     noise: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.noises,
             help=f"Only this noise; may be repeated: {', '.join(NOISES)}.",
             show_default="all measured",
         ),
@@ -46,6 +57,7 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.modes,
             help=f"Mode of the sides that name none; may be repeated: {', '.join(MODES)}.",
             show_default="each norm's home mode",
         ),

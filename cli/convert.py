@@ -14,7 +14,7 @@ from robustbench_ln.norms.registry import NORMS, parse_norm
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.targets import choose_models
 
-from . import options
+from . import complete, options
 from .console import print_json, say
 
 if TYPE_CHECKING:
@@ -31,12 +31,18 @@ def convert(
         str,
         typer.Argument(
             metavar="SOURCE",
+            autocompletion=complete.models,
             help="torchvision:NAME[:WEIGHTS], timm:NAME, efficientnet-lite0, a file of weights, "
             "or the name or GLOB of stored models.",
         ),
     ],
     norm: Annotated[
-        str, typer.Option(metavar="NAME[:OPTION=NUMBER,...]", help=f"The new norm: {', '.join(_NORMS)}.")
+        str,
+        typer.Option(
+            metavar="NAME[:OPTION=NUMBER,...]",
+            autocompletion=complete.norms,
+            help=f"The new norm: {', '.join(_NORMS)}.",
+        ),
     ] = "localnorm",
     groups: Annotated[
         int | None,

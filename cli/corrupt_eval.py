@@ -39,7 +39,7 @@ from robustbench_ln.sweep.several import (
 from robustbench_ln.sweep.shard import parse_shard, take_shard
 from robustbench_ln.sweep.targets import choose_networks, pair_with_data, trained_from
 
-from . import options
+from . import complete, options
 from .console import SOME_FAILED, print_json, say
 from .measuring import Where, measure, tell_plan
 
@@ -51,6 +51,7 @@ def corrupt_eval(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.noises,
             help=f"Noise; may be repeated: {', '.join(NOISES)}. With --corrupted the name of a file.",
             show_default="agn, or all files of --corrupted",
         ),
@@ -92,6 +93,7 @@ def corrupt_eval(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.modes,
             help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}. "
             "blend:alpha=0.9 or blend:prior=16 blends BatchNorm's statistics with the batch's.",
             show_default="all that fit, without blends",
@@ -101,6 +103,7 @@ def corrupt_eval(
         list[str] | None,
         typer.Option(
             metavar="GLOB",
+            autocompletion=complete.models,
             help="Only models whose name matches, or a source as lnbench convert takes it; may be repeated.",
             show_default="all",
         ),

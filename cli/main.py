@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -81,9 +81,13 @@ def main() -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _stop)
     try:
-        app()
+        _run()
     except LnbenchError as error:
         _fail(error.message, error.hint)
+    except BrokenPipeError:
+        # Whoever read along has seen enough; nothing more can be said there, at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
@@ -100,6 +104,22 @@ def main() -> None:
     except Stopped as stopped:
         say("Stopped. What was finished is kept: run the same command again to go on.")
         sys.exit(128 + stopped.signum)
+
+
+#: Of a wrong command line; Typer names only its subclasses.
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+
+def _run() -> None:
+    """Run the command line; under --json a wrong one is told as JSON, too."""
+    if "--json" not in sys.argv:
+        app(prog_name="lnbench")
+    try:
+        code = app(prog_name="lnbench", standalone_mode=False)
+    except _UsageError as error:
+        context = f"Try: {error.ctx.command_path} --help" if error.ctx else ""
+        _fail(error.format_message(), context)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, hint: str) -> NoReturn:

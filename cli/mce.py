@@ -17,17 +17,27 @@ from robustbench_ln.noise.severity import SIGMAS, check_constants, parse_severit
 from robustbench_ln.report.labels import way_labels
 from robustbench_ln.store.open import open_store
 
-from . import options
+from . import complete, options
 from .console import output, print_json, say_problems
 
 
 def mce(
     baseline: Annotated[
-        str, typer.Option(metavar="GLOB", help="The network that errors are divided by, one of the store.")
+        str,
+        typer.Option(
+            metavar="GLOB",
+            autocompletion=complete.models,
+            help="The network that errors are divided by, one of the store.",
+        ),
     ],
     baseline_mode: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Its test-time mode.", show_default="its norm's home mode"),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.modes,
+            help="Its test-time mode.",
+            show_default="its norm's home mode",
+        ),
     ] = None,
     severity: Annotated[
         str, typer.Option(metavar="LIST", help="Severities that are summed: 1:5 or 1,3,5.")
@@ -36,6 +46,7 @@ def mce(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.noises,
             help="Only this noise or file of ready-made images; may be repeated.",
             show_default="all that were measured",
         ),

@@ -11,6 +11,8 @@ from robustbench_ln.data.data_dir import default_data_dir
 from robustbench_ln.data.names import DATA_NAMES
 from robustbench_ln.devices import check_device, check_dtype
 
+from . import complete
+
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", envvar="LNBENCH_RESULTS", help="The results store.")
 ]
@@ -44,7 +46,12 @@ Config = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option("--data", metavar="SPEC", help=f"Another data set: {', '.join(DATA_NAMES)}."),
+    typer.Option(
+        "--data",
+        metavar="SPEC",
+        autocompletion=complete.data,
+        help=f"Another data set: {', '.join(DATA_NAMES)}.",
+    ),
 ]
 ImageSize = Annotated[
     int | None,
@@ -97,6 +104,7 @@ Preset = Annotated[
     str,
     typer.Option(
         metavar="NAME",
+        autocompletion=complete.presets,
         help="How much of the recipe: paper for all of it, or a shorter one that the benchmark declares.",
     ),
 ]

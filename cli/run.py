@@ -23,7 +23,7 @@ from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.threads import default_workers
 from robustbench_ln.training.recipe import Recipe
 
-from . import options
+from . import complete, options
 from .console import SOME_FAILED, print_error, print_json, progress_bar, say
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 def run(
     experiments: Annotated[
         list[str],
-        typer.Argument(metavar="EXPERIMENT...", help="Items of the paper (lnbench list), or all."),
+        typer.Argument(
+            metavar="EXPERIMENT...",
+            autocompletion=complete.experiments,
+            help="Items of the paper (lnbench list), or all.",
+        ),
     ],
     preset: options.Preset = "paper",
     reading: Annotated[
@@ -50,6 +54,7 @@ def run(
             "--benchmark",
             "-b",
             metavar="NAME",
+            autocompletion=complete.benchmarks,
             help="Only these networks; may be repeated.",
             show_default="all",
         ),

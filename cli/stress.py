@@ -22,7 +22,7 @@ from robustbench_ln.sweep.plan import SweepSettings
 from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, Composition, compositions, plan_stress
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
 
-from . import options
+from . import complete, options
 from .console import SOME_FAILED, output, print_json, say, say_problems
 from .measuring import Where, measure, tell_plan
 
@@ -30,16 +30,27 @@ from .measuring import Where, measure, tell_plan
 def stress(
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Only models whose name matches.", show_default="all"),
+        typer.Option(
+            metavar="GLOB",
+            autocompletion=complete.models,
+            help="Only models whose name matches.",
+            show_default="all",
+        ),
     ] = None,
     noise: Annotated[
-        list[str], typer.Option(metavar="NAME", help=f"Noise; may be repeated: {', '.join(NOISES)}.")
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.noises,
+            help=f"Noise; may be repeated: {', '.join(NOISES)}.",
+        ),
     ] = ["agn"],  # noqa: B006 - Typer reads the default and never changes it
     sigma: Annotated[str, typer.Option(metavar="GRID", help="As for lnbench corrupt-eval.")] = "0",
     mode: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.modes,
             help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}.",
             show_default="all that fit",
         ),

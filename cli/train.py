@@ -22,7 +22,7 @@ from robustbench_ln.training.ranks import ranks_here, recipe_on
 from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
 from robustbench_ln.training.run import look_up, train_missing
 
-from . import options
+from . import complete, options
 from .console import SOME_FAILED, print_error, print_json, progress_bar, say
 
 if TYPE_CHECKING:
@@ -31,12 +31,16 @@ if TYPE_CHECKING:
 
 def train(
     benchmark: Annotated[
-        str, typer.Option("--benchmark", "-b", metavar="NAME", help="What to train.")
+        str,
+        typer.Option(
+            "--benchmark", "-b", metavar="NAME", autocompletion=complete.benchmarks, help="What to train."
+        ),
     ] = "digits",
     norm: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[:OPTION=NUMBER,...]",
+            autocompletion=complete.norms,
             help="Only this norm, such as localnorm:groups=5; may be repeated.",
             show_default="all of the benchmark",
         ),

@@ -89,4 +89,4 @@ def find_format(name: str) -> Callable[[pd.DataFrame], bytes]:
 def _text(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())

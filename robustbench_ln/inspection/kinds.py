@@ -137,5 +137,6 @@ def clean_cells(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of clean, shuffled images in the home modes of their norms, fewest images first."""
     home = cells["norm"].map({info.name: info.home_mode for info in NORMS.values()})
     starts_clean = cells["noise"].isin([family.name for family in NOISES.values() if family.clean_at_zero])
-    here = starts_clean & (cells["sigma"] == 0) & (cells["mode"] == home) & (cells["order"] == "shuffled")
+    shuffled = cells["order"].isna() | (cells["order"] == "shuffled")
+    here = starts_clean & (cells["sigma"] == 0) & (cells["mode"] == home) & shuffled
     return cells[here].sort_values(["images", "cell"])

@@ -63,7 +63,8 @@ def _find(results: Results, text: str, models: list[str], cells: list[str]) -> t
                 f"{len(found):,} cells and models in '{results.root}' match '{text}'.",
                 f"Name one: {listed}{more}.",
             )
-    nearest = difflib.get_close_matches(text, [name for _, name in named], n=1)
+    beginnings = [name.partition(".")[0] for name in models]
+    nearest = difflib.get_close_matches(text, [*beginnings, *models, *cells], n=1)
     raise LnbenchError(
         f"No cell or model in '{results.root}' is named '{text}'."
         + (f" Did you mean '{nearest[0]}'?" if nearest else ""),
