@@ -41,14 +41,20 @@ def test_every_promise_names_tests_that_are_there():
             assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), test
 
 
-def test_every_option_that_the_readme_uses_exists():
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_and_option_that_a_document_uses_exists(document):
     from lnbench_cli.commands import load
 
-    lines = SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(lines) >= 6
+    lines = SHELL.findall(document.read_text(encoding="utf-8"))
+    assert len(lines) >= 12 or document.name != "README.md"
     for line in lines:
         _, name, *words = line.split()
-        known = {option for parameter in load(name).params for option in parameter.opts}
+        if name.startswith("-"):
+            continue
+        command = load(name)
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        known = {option for parameter in command.params for option in parameter.opts}
         used = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert used <= known, line
 

@@ -83,7 +83,7 @@ def test_a_mistake_is_named_with_its_line(config, lnbench_here, tmp_path):
     config.write_text(TEXT.replace("epochs: 8", "epchs: 8"))
     done = lnbench_here("config", "validate", "benchmarks.yaml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "benchmarks.yaml:18: train.epchs: unknown key" in " ".join(done.stderr.split())
+    assert "benchmarks.yaml:18: other.train.epchs: unknown key" in " ".join(done.stderr.split())
     assert lnbench_here("config", "validate", "nowhere.yaml", cwd=tmp_path).returncode == 2
 
 

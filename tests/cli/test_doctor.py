@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,8 +38,6 @@ def test_results_that_are_there_stay_as_they_are(measured_bytes, lnbench_here):
 
 @pytest.fixture
 def measured_bytes(trained, tmp_path):
-    import shutil
-
     shutil.copytree(trained / "results", tmp_path / "results")
     return tmp_path, {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
@@ -60,12 +59,11 @@ def test_a_place_that_cannot_be_written_is_a_problem(lnbench_here, tmp_path):
 
 
 def test_a_disk_on_which_a_rename_replaces_is_a_problem(tmp_path, monkeypatch):
-    def rename(self, target):
-        import shutil
+    original = Path.rename
 
+    def rename(self, target):
         shutil.rmtree(target, ignore_errors=True)
-        os.rename(self, target)
-        return target
+        return original(self, target)
 
     monkeypatch.setattr(Path, "rename", rename)
     checks = {check.name: check for check in examine(tmp_path / "results", tmp_path)}

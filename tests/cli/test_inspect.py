@@ -1,4 +1,4 @@
-"""`lnbench list`, `show`, `results ls` and `results export`: what there is, told to people and to programs."""
+"""`lnbench list`, `show`, `results ls` and `results export`: what there is, for people and for programs."""
 
 from __future__ import annotations
 
