@@ -69,20 +69,23 @@ def _computed_once(
     """Let a convolution of the images themselves compute each once, and repeat what comes of it.
 
     Args:
-        network: any network; one whose images first meet something else is not touched.
+        network: any network; one whose images first meet something else, which may change them in place, is
+            not touched.
         rows: the rows that it is given.
         ones: the images that these repeat, or `rows` itself.
         repeated: repeats rows so.
     """
-    if rows is ones:
+    # Tensors that a caller makes in its own inference mode do not tell whether something changed them.
+    if rows is ones or rows.is_inference():
         yield
         return
+    version = rows._version
 
     def before(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        return (ones,) if len(given) == 1 and given[0] is rows else None
+        return (ones,) if len(given) == 1 and given[0] is rows and rows._version == version else None
 
     def after(module: nn.Module, given: tuple[Any, ...], result: Tensor) -> Tensor | None:
-        return repeated(result) if given[0] is ones else None
+        return repeated(result) if given and given[0] is ones else None
 
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     hooks = [module.register_forward_pre_hook(before) for module in convolutions]

@@ -119,7 +119,8 @@ def evaluate(
             for layout, counts in zip(layouts, read_all(stream, ordered, readers), strict=True):
                 if isinstance(counts, LnbenchError):
                     raise counts
-                cell = f"{norm}-{layout.mode}-{noise}-{one}"
+                mode = layout.blend.text if layout.blend else layout.mode
+                cell = f"{norm}-{mode}-{noise}-{one}"
                 confusions[cell] = counts.confusion
                 rows.append(
                     {

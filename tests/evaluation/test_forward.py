@@ -1,5 +1,7 @@
 """One batch through one network: copies of an image share what precedes the first norm."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -70,3 +72,32 @@ def test_nothing_stays_on_the_network():
         logits_of(network, layout, np.zeros((2, 2, 4, 4), np.float32), np.arange(K), "float32")
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
     assert network.norm.groups_of_sets is None
+
+
+class Centred(nn.Module):
+    """Changes its images in place, or not, and gives them to the convolution by name, or not."""
+
+    def __init__(self, *, in_place, by_name):
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(2, 2, 3), LocalNorm2d(2, K)
+        self.in_place, self.by_name = in_place, by_name
+
+    def forward(self, x):
+        x = x.sub_(0.5).abs_() if self.in_place else (x - 0.5).abs()
+        return self.norm(self.first(input=x) if self.by_name else self.first(x)).mean((2, 3))
+
+
+@pytest.mark.parametrize("mode", ["single-voting", "voting"])
+@pytest.mark.parametrize("caller", [nullcontext, torch.inference_mode])
+@pytest.mark.parametrize(("in_place", "by_name"), [(True, False), (False, True), (True, True)])
+def test_how_a_network_reaches_its_first_convolution_changes_nothing(mode, caller, in_place, by_name):
+    torch.manual_seed(0)
+    usual = Centred(in_place=False, by_name=False).eval()
+    network = Centred(in_place=in_place, by_name=by_name).eval()
+    network.load_state_dict(usual.state_dict())
+    layout = lay_out(mode, "localnorm", K, 8)
+    images = np.random.default_rng(0).normal(size=(layout.images, 2, 4, 4)).astype(np.float32)
+    groups = layout.groups_of_sets(np.arange(layout.images), 0)
+    with caller():
+        found, wanted = (logits_of(one, layout, images, groups, "float32") for one in (network, usual))
+    np.testing.assert_array_equal(found, wanted)

@@ -201,6 +201,7 @@ def test_a_blend_lies_between_running_statistics_and_those_of_the_batch():
         zip(zip(table["mode"], table["blend"].fillna(""), strict=True), table["confusion"], strict=True)
     )
     assert len(by_mode) == len(modes)
+    assert [np.trace(counts) for counts in table["confusion"]] == table["correct"].tolist()
     for source in ("alpha=1", "prior=1e+09"):
         assert np.array_equal(by_mode["blend", source], by_mode["frozen", ""])
     assert np.array_equal(by_mode["blend", "alpha=0.5"], by_mode["blend", "prior=8"]), "8 / (8 + 8)"
