@@ -44,7 +44,9 @@ def readable(path: str | Path) -> Iterator[Image.Image]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 yield image
-    except (UnidentifiedImageError, OSError, SyntaxError, *bombs) as error:
+    except LnbenchError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, NotImplementedError, *bombs) as error:
         raise LnbenchError(
             f"Image '{path}' cannot be read: {error}.", "Remove or replace it, then run the command again."
         ) from error
