@@ -41,8 +41,9 @@ class Draft:
 
     def stored(self, store: Store) -> StoredModel:
         """Return the network as a store has it or will have it; nothing is written."""
-        there = [model for model in store.models() if model.id == self.id]
-        return there[0] if there else StoredModel(self.id, store.root / "models" / self.id, self.card)
+        if self.id in store.model_ids():
+            return store.model(self.id)
+        return StoredModel(self.id, store.root / "models" / self.id, self.card)
 
 
 def draft_model(

@@ -28,12 +28,12 @@ def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
         patterns: shell patterns over model ids, such as `mnist-*`; or their first parts, up to a dot.
 
     Raises:
-        LnbenchError: the store has no network, or a pattern matches none.
+        LnbenchError: the store has no network, a pattern matches none, or a chosen card cannot be read.
     """
-    models = {model.id: model for model in store.models()}
-    if not models:
+    names = store.model_ids()
+    if not names:
         raise LnbenchError(f"There is no trained model in '{store.root}'.", "Run this first: lnbench train")
-    return [models[name] for name in choose_names(list(models), patterns, store.root)]
+    return [store.model(name) for name in choose_names(names, patterns, store.root)]
 
 
 @dataclass(frozen=True)
