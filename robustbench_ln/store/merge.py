@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.results import LOGS, Results, checked_cell
 from robustbench_ln.store.store import Store, write_card
-from robustbench_ln.store.stored import StoredModel
+from robustbench_ln.store.stored import Counts, StoredModel
 
 
 @dataclass
@@ -79,15 +81,28 @@ def _copy_cells(source: Results, into: Store, merged: Merged) -> None:
             record, counts = checked_cell(source, cell_id)
             if into.publish_cell(cell_id, record["identity"], counts, source.how(cell_id)):
                 merged.copied += 1
-            elif (
-                into.record(cell_id)["counts"] == record["counts"]
-                and (into.counts(cell_id).confusion == counts.confusion).all()
-            ):
+            elif _agree(into, cell_id, counts):
                 merged.present += 1
             else:
                 merged.different.append(cell_id)
         except LnbenchError as error:
             merged.problems.append(f"Left out cell '{cell_id}' of '{source.root}'. {error}")
+
+
+def _agree(into: Store, cell_id: str, counts: Counts) -> bool:
+    """Return whether a cell that is there has the same counts, as far as both have them.
+
+    Records of schema 1 have no calibration, which makes their cell no other one.
+    """
+    there = into.counts(cell_id)
+    known = [one.calibration.numbers() for one in (there, counts) if one.calibration is not None]
+    recorded = {**into.record(cell_id)["counts"]}
+    recorded.pop("calibration", None)
+    return (
+        recorded == Counts(counts.confusion, None).record()
+        and np.array_equal(there.confusion, counts.confusion)
+        and known[1:] in ([], known[:1])
+    )
 
 
 def _copy_models(source: Results, into: Store, merged: Merged) -> None:

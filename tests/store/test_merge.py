@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from robustbench_ln import LnbenchError, load_results
+from robustbench_ln.calibration import calibrate
 from robustbench_ln.store.merge import merge
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.pack import pack
@@ -56,6 +59,33 @@ def test_other_counts_are_reported_and_the_first_are_kept(writer, other):
     merged = merge(writer.store, [other.store])
     assert (merged.copied, merged.present, merged.different) == (1, 0, [kept])
     assert (writer.store.counts(kept).confusion == before).all()
+
+
+@pytest.mark.parametrize("earlier", ["into", "source"])
+def test_a_cell_of_schema_1_without_calibration_is_the_same_one(writer, other, earlier):
+    kept = writer.cell("0")
+    own = writer.store.counts(kept)
+    right = np.arange(own.confusion.sum()) < np.trace(own.confusion)
+    sure = np.full(len(right), -0.5)
+    own = replace(own, calibration=calibrate(sure, sure, right))
+    stores = {"into": Store(other.store.root / "1"), "source": Store(other.store.root / "2")}
+    for name, store in stores.items():
+        counts = replace(own, calibration=None) if name == earlier else own
+        store.publish_cell(kept, writer.store.identity(kept), counts, {})
+    merged = merge(stores["into"], [stores["source"]])
+    assert (merged.copied, merged.present, merged.different, merged.problems) == (0, 1, [], [])
+
+
+def test_another_calibration_is_of_other_counts(writer, other):
+    kept = writer.cell("0")
+    counts = writer.store.counts(kept)
+    right = np.arange(counts.confusion.sum()) < np.trace(counts.confusion)
+    stores = [Store(other.store.root / name) for name in "12"]
+    for store, sure in zip(stores, (-0.5, -0.6), strict=True):
+        log = np.full(len(right), sure)
+        own = replace(counts, calibration=calibrate(log, log, right))
+        store.publish_cell(kept, writer.store.identity(kept), own, {})
+    assert merge(stores[0], [stores[1]]).different == [kept]
 
 
 def test_what_cannot_be_read_is_named(writer, other):
