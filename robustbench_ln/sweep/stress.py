@@ -82,7 +82,8 @@ class Composition:
     """How one network in one mode, at one noise and sigma, fares in other company.
 
     Attributes:
-        model, noise, sigma, mode: of what.
+        model, noise, sigma, mode: of what; the mode with its options and, where a network was measured in
+            several, with the vote or precision that is not the usual one.
         coupled: whether the mode takes statistics from other test images at all.
         points: a row a set size and order: columns `set_size`, `order`, `mean`, `lowest` and `highest`
             accuracy over seeds, and `seeds`, how many; one row where images are not coupled.
@@ -168,6 +169,11 @@ def compositions(cells: pd.DataFrame, *, several: bool = False) -> list[Composit
     """
     found = []
     label = cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
+    # Numbers by another vote or in another precision are no further seeds.
+    for column, usual in (("vote", "majority"), ("dtype", "float32")):
+        several_values = cells.groupby("model")[column].transform("nunique") > 1
+        other = several_values & cells[column].notna() & (cells[column] != usual)
+        label = label.where(~other, label + " " + cells[column].astype(str))
     options = ["noise", "clip", "rescale", "space"]
     noises = {key: NoiseSpec.stored(*key).text for key in cells[options].itertuples(index=False, name=None)}
     texts = [noises[key] for key in cells[options].itertuples(index=False, name=None)]

@@ -63,7 +63,7 @@ def test_what_comes_of_it_is_told_with_its_spread():
             "model": "m.a.b", "noise": noise, "clip": False, "rescale": False, "space": "pixel", "data": "d",
             "checksum": checksum, "limit": None, "sigma": sigma, "mode": mode, "blend": None,
             "coupled": coupled, "set_size": size if coupled else None, "order": order if coupled else None,
-            "accuracy": accuracy,
+            "accuracy": accuracy, "vote": None, "dtype": "float32",
         }  # fmt: skip
 
     cells = pd.DataFrame(
@@ -92,10 +92,23 @@ def test_other_noise_and_other_data_are_told_apart():
     base = {
         "model": "m.a.b", "mode": "batch", "blend": None, "coupled": True, "set_size": 4, "order": "shuffled",
         "noise": "agn", "clip": False, "rescale": False, "space": "pixel", "data": "d", "checksum": "c",
-        "limit": None, "sigma": 0.0, "accuracy": 0.5,
+        "limit": None, "sigma": 0.0, "accuracy": 0.5, "vote": None, "dtype": "float32",
     }  # fmt: skip
     changes = [{}, {"clip": True}, {"checksum": "e"}, {"limit": 9}, {"noise": "mbn"}]
     rows = [base | change for change in changes]
     found = compositions(pd.DataFrame(rows))
     assert [one.points["seeds"].tolist() for one in found] == [[1]] * 5
     assert {one.noise for one in found} == {"agn", "agn clipped", "mbn"}
+
+
+def test_other_votes_and_precisions_are_no_further_seeds():
+    usual = {
+        "model": "m.a.b", "mode": "voting", "blend": None, "coupled": True, "set_size": 4,
+        "order": "shuffled", "noise": "agn", "clip": False, "rescale": False, "space": "pixel",
+        "data": "d", "checksum": "c", "limit": None, "sigma": 0.0, "accuracy": 0.5, "vote": "majority", "dtype": "float32",
+    }  # fmt: skip
+    cells = pd.DataFrame([usual, usual | {"vote": "mean"}, usual | {"dtype": "bfloat16"}])
+    found = {one.mode: one.points["seeds"].tolist() for one in compositions(cells)}
+    assert found == {"voting": [1], "voting mean": [1], "voting bfloat16": [1]}
+    (alone,) = compositions(cells[cells["vote"] == "mean"])
+    assert alone.mode == "voting", "nothing has to be told apart"
