@@ -152,7 +152,8 @@ def _curves(model: StoredModel, data: DataSet, settings: SweepSettings) -> list[
     for mode in fitting if settings.modes is None else _asked(settings.modes, recipe["norm"]):
         # Uncoupled modes keep the network's own batch: their numbers do not depend on it, their bytes may.
         layout = lay_out(mode, recipe["norm"], norm_groups, trained_batch)
-        if layout.coupled and settings.batch_size is not None:
+        # A blend with one image couples none, but does with more.
+        if settings.batch_size is not None and (layout.coupled or layout.blend is not None):
             layout = lay_out(mode, recipe["norm"], norm_groups, settings.batch_size)
         identity = {
             "protocol": PROTOCOL_VERSION,

@@ -223,3 +223,14 @@ def test_planning_imports_no_torch():
     script = "import sys, robustbench_ln.sweep.plan, robustbench_ln.sweep.run; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("trained", "asked"), [(1, 16), (16, 1), (16, 8), (1, 1)])
+def test_a_blend_is_with_as_many_images_as_are_asked_for(trained, asked):
+    model = stored("batchnorm", batch=trained)
+    (one,) = plan_cells(
+        [(model, data())], settings(sigmas=("0",), modes=("blend:prior=4",), batch_size=asked)
+    )
+    assert [cell.layout.images for cell in one.cells] == [asked]
+    coupling = one.cells[0].identity["coupling"]
+    assert (coupling and coupling["batch_size"]) == (asked if asked > 1 else None)
