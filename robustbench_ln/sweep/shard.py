@@ -103,8 +103,8 @@ def take_shard(passes: Sequence[NoisyPass], shard: Shard) -> list[NoisyPass]:
     """
     parts = by_model(passes)
     costs = [_images(part) * sum(cell.layout.copies for cell in part.cells) for part in parts]
-    # The dearest first, each to the shard that has least so far.
-    loads = [(0, number) for number in range(1, shard.count + 1)]
+    # The dearest first, each to the shard that has least so far; what are more shards than parts stay empty.
+    loads = [(0, number) for number in range(1, min(shard.count, len(parts)) + 1)]
     mine = []
     for place in sorted(range(len(parts)), key=lambda place: -costs[place]):
         least, number = loads[0]

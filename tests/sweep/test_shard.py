@@ -97,3 +97,11 @@ def test_an_array_that_cannot_be_divided_is_refused(changes):
 def test_planning_a_shard_imports_no_torch():
     code = "import sys, robustbench_ln.sweep.shard; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_more_shards_than_parts_cost_nothing():
+    many = 999_999_999
+    parts = by_model(plan())
+    shared = [take_shard(plan(), Shard(number, many)) for number in range(1, len(parts) + 2)]
+    assert [len(cells(own)) > 0 for own in shared] == [*[True] * len(parts), False]
+    assert sorted(name for own in shared for name in cells(own)) == sorted(cells(parts))
