@@ -20,7 +20,8 @@ from robustbench_ln.experiments.asked import Asked
 from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
 from robustbench_ln.modes import modes_for
 from robustbench_ln.store.stored import StoredModel
-from robustbench_ln.sweep.plan import NoisyPass, SweepSettings, plan_cells
+from robustbench_ln.sweep.plan import NoisyPass, SweepSettings
+from robustbench_ln.sweep.several import Sweep, plan_sweeps
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 
 
@@ -49,8 +50,7 @@ class NetworkWork:
         if model is None:
             card = {"recipe": self.recipe.card(), "class_names": list(self.data.info.classes)}
             model = StoredModel(self.recipe.label, Path(), card)
-        known: set[str] = set()
-        passes = []
+        sweeps = []
         for need in self.needs:
             fitting = modes_for(self.recipe.norm)
             modes = fitting if need.modes is None else tuple(mode for mode in need.modes if mode in fitting)
@@ -63,12 +63,8 @@ class NetworkWork:
                 batch_size=need.batch_size,
                 limit=need.settings.test_images,
             )
-            for one in plan_cells([(model, self.data)], settings):
-                cells = [cell for cell in one.cells if cell.id not in known]
-                known.update(cell.id for cell in cells)
-                if cells:
-                    passes.append(NoisyPass(one.data, one.noise, one.sigma, one.settings, cells))
-        return passes
+            sweeps.append(Sweep([(model, self.data)], settings))
+        return plan_sweeps(sweeps)
 
 
 @dataclass(frozen=True)
