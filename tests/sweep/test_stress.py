@@ -105,7 +105,8 @@ def test_other_votes_and_precisions_are_no_further_seeds():
     usual = {
         "model": "m.a.b", "mode": "voting", "blend": None, "coupled": True, "set_size": 4,
         "order": "shuffled", "noise": "agn", "clip": False, "rescale": False, "space": "pixel",
-        "data": "d", "checksum": "c", "limit": None, "sigma": 0.0, "accuracy": 0.5, "vote": "majority", "dtype": "float32",
+        "data": "d", "checksum": "c", "limit": None, "sigma": 0.0, "accuracy": 0.5,
+        "vote": "majority", "dtype": "float32",
     }  # fmt: skip
     cells = pd.DataFrame([usual, usual | {"vote": "mean"}, usual | {"dtype": "bfloat16"}])
     found = {one.mode: one.points["seeds"].tolist() for one in compositions(cells)}
