@@ -102,7 +102,7 @@ def measure(
 
         def show(outcomes: Sequence[Outcome]) -> None:
             for outcome in outcomes:
-                if outcome.place not in places:
+                if outcome.place and outcome.place not in places:
                     places.add(outcome.place)
                     precision = f"{where.precision.name} ({where.precision.reason})"
                     say(f"Computing on {outcome.place}, in {precision}.", quiet=quiet or json)

@@ -24,7 +24,7 @@ from robustbench_ln.models.weights import build_stored
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.measure import Measured, measure
 from robustbench_ln.sweep.plan import NoisyPass
-from robustbench_ln.sweep.run import Outcome, publish
+from robustbench_ln.sweep.run import Outcome, publish, publish_failures
 from robustbench_ln.sweep.shard import by_model
 
 #: Seconds for the head of a cluster to answer.
@@ -92,7 +92,14 @@ def run_passes_on_ray(
         while waiting or running:
             while waiting and len(running) < ahead:
                 one = waiting.popleft()
-                running[submit(one)] = one
+                try:
+                    running[submit(one)] = one
+                except LnbenchError as error:
+                    failed = publish_failures(store, one.cells, error, run_id)
+                    outcomes.extend(failed)
+                    on_pass(failed)
+            if not running:
+                break
             (done,), _ = ray.wait(list(running), num_returns=1)
             measured = _result(ray, done)
             published = publish(store, running.pop(done), measured, run_id)

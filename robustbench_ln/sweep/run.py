@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.store.store import Store
+from robustbench_ln.sweep.cell import Cell
 from robustbench_ln.sweep.plan import NoisyPass
 from robustbench_ln.workers import Call, Report, run_calls
 
@@ -35,7 +36,7 @@ class Outcome:
         title: what it measured, for people.
         images: test images counted; 0 for a failure.
         correct: of them.
-        place: where it was measured and why there.
+        place: where it was measured and why there; empty where it was not.
         failure: why it could not be measured; empty where it was.
     """
 
@@ -80,7 +81,8 @@ def run_passes(
         The outcomes, in the order in which they came.
 
     Raises:
-        LnbenchError: a network or data that cannot be read, or a worker that died.
+        LnbenchError: data that cannot be read, or a worker that died. Of a network that cannot be read each
+            cell is a failure.
     """
     outcomes: list[Outcome] = []
     calls = (pass_call(store, one, run_id, threads, device) for one in passes)
@@ -126,32 +128,54 @@ def publish(store: Store, one: NoisyPass, measured: Measured, run_id: str) -> li
     return outcomes
 
 
+def publish_failures(store: Store, cells: Sequence[Cell], error: LnbenchError, run_id: str) -> list[Outcome]:
+    """Write down why cells could not be measured, and return how each of them ended."""
+    for cell in cells:
+        store.publish_failure(
+            cell.id, run_id, {"identity": cell.identity, "reason": str(error), "how": {"run_id": run_id}}
+        )
+    return [Outcome(cell.id, cell.title, 0, 0, "", str(error)) for cell in cells]
+
+
 def _run_pass(
     report: Report, root: Path, one: NoisyPass, run_id: str, threads: int, device: str
 ) -> list[Outcome]:
     """Measure and publish the cells of one pass."""
     from robustbench_ln.sweep.measure import measure
 
-    measured = measure(one, one.data.arrays("test"), _networks(one), threads, device)
+    networks, unreadable = _networks(one)
+    outcomes = [
+        outcome for error in unreadable.values() for outcome in publish_failures(Store(root), *error, run_id)
+    ]
+    one = replace(one, cells=[cell for cell in one.cells if cell.model.id in networks])
+    if not one.cells:
+        return outcomes
+    measured = measure(one, one.data.arrays("test"), networks, threads, device)
     if measured.how["device"] != "cpu":
         # What trains next needs a GPU's memory.
         _kept.clear()
-    return publish(Store(root), one, measured, run_id)
+    return [*outcomes, *publish(Store(root), one, measured, run_id)]
 
 
-def _networks(one: NoisyPass) -> dict[str, nn.Module]:
-    """Return the networks of a pass, and keep them for the next one, which mostly has the same."""
+def _networks(one: NoisyPass) -> tuple[dict[str, nn.Module], dict[str, tuple[list[Cell], LnbenchError]]]:
+    """Return the networks of a pass, and the cells of those that cannot be read with the reason.
+
+    Networks are kept for the next pass, which mostly has the same.
+    """
     from robustbench_ln.models.weights import load_network
 
     places = {model.folder: (name, model) for name, model in one.models.items()}
     for folder in _kept.keys() - places.keys():
         del _kept[folder]
-    found = {}
+    found, unreadable = {}, {}
     for folder, (name, model) in places.items():
-        if folder not in _kept:
-            _kept[folder] = load_network(model)
-        found[name] = _kept[folder]
-    return found
+        try:
+            if folder not in _kept:
+                _kept[folder] = load_network(model)
+            found[name] = _kept[folder]
+        except LnbenchError as error:
+            unreadable[name] = ([cell for cell in one.cells if cell.model.id == name], error)
+    return found, unreadable
 
 
 #: Of this process: the networks of its last pass, by folder. Evaluation changes no bit of them.

@@ -129,7 +129,9 @@ def test_a_malformed_benchmarks_file_is_named_with_its_line(text, line, tmp_path
     ("damage", "workers"),
     [("truncate", "1"), ("garbage", "1"), ("remove", "1"), ("swap", "1"), ("swap", "2")],
 )
-def test_a_damaged_checkpoint_is_named(damage, workers, trained, tmp_path, lnbench, lnbench_here):
+def test_a_damaged_checkpoint_is_named_and_the_other_networks_are_measured(
+    damage, workers, trained, tmp_path, lnbench, lnbench_here
+):
     shutil.copytree(trained / "results", tmp_path / "results")
     first, second = Store(tmp_path / "results").models()[:2]
     weights = first.weights
@@ -142,11 +144,18 @@ def test_a_damaged_checkpoint_is_named(damage, workers, trained, tmp_path, lnben
     else:
         shutil.copy(second.weights, weights)
     command = lnbench_here if workers == "1" else lnbench
-    done = command(EVAL, "--sigma", "0,1", "--workers", workers, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
+    done = command(EVAL, "--sigma", "0", "--limit", "50", "--workers", workers, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
     assert str(weights.relative_to(tmp_path)) in done.stderr
     assert "lnbench train" in done.stderr
     assert "Traceback" not in done.stderr
+    store = Store(tmp_path / "results")
+    assert {store.identity(cell)["model"]["id"] for cell in store.cell_ids()} == {
+        model.id for model in store.models()
+    } - {first.id}
+    failed = store.failure_records().values()
+    assert {record["identity"]["model"]["id"] for record in failed} == {first.id}
+    assert all(weights.name in record["reason"] for record in failed)
 
 
 def test_mnist_that_is_not_there_is_a_sentence(trained, lnbench, tmp_path):
