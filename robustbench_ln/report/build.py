@@ -11,10 +11,15 @@ from pathlib import Path
 
 from robustbench_ln import __version__
 from robustbench_ln.data.decoded import decoded_folders
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.report.selection import ALL, Selection
 from robustbench_ln.store.results import Results
+
+#: Of a page that is given no other.
+TITLE = "Accuracy under growing noise"
+FORMATS = ("html", "md")
 
 #: Raised by one whenever the same store would give another page than before.
 PAGE_VERSION = 2
@@ -31,15 +36,24 @@ class Report:
         rebuilt: False where it was up to date and was left as it is.
         problems: a sentence for each thing that could not be read, as the page has them; none where it was
             left as it is.
+        figures: number of figures that were written beside it.
     """
 
     path: Path
     rebuilt: bool
     problems: tuple[str, ...] = ()
+    figures: int = 0
 
 
 def build_report(
-    store: Results, path: Path | None = None, *, data_dir: Path, title: str = "Accuracy under growing noise"
+    store: Results,
+    path: Path | None = None,
+    *,
+    data_dir: Path,
+    title: str = TITLE,
+    format: str = "html",
+    selection: Selection = ALL,
+    figures: Path | None = None,
 ) -> Report:
     """Write the page and `results.csv`, unless they show all that the store holds already.
 
@@ -53,12 +67,21 @@ def build_report(
         data_dir: where decoded data sets lie, for the noisy samples and the names of classes. Nothing is
             downloaded or decoded.
         title: the page's heading.
+        format: "html", or "md" for Markdown, whose page is `report.md` unless `path` is given.
+        selection: what the page and the figures show; `results.csv` has all cells.
+        figures: also write each figure as SVG and PDF with its numbers as CSV into this folder; the page is
+            then written in any case.
 
     Raises:
-        LnbenchError: the store has no cell that can be read, or the page cannot be written.
+        UnknownNameError: an unknown format.
+        LnbenchError: the store has no cell that can be read, nothing is selected, or the page or a figure
+            cannot be written.
     """
     # Publishing renames over a name; what a link that the user names points at is what the user means.
-    page = store.report if path is None else path.resolve() if path.is_symlink() else path
+    if format not in FORMATS:
+        raise UnknownNameError("format", format, FORMATS)
+    usual = store.report.with_suffix(f".{format}")
+    page = usual if path is None else path.resolve() if path.is_symlink() else path
     if page.exists() and not page.is_file():
         what = "folder" if page.is_dir() else "device or pipe, not a file"
         raise LnbenchError(f"'{page}' is a {what}.", "Name a file with --out FILE.")
@@ -66,23 +89,35 @@ def build_report(
         raise LnbenchError(f"'{page}' holds the results themselves.", "Name another file with --out FILE.")
     table = store.table
     _check_cells(store)
-    inputs = _digest(store, data_dir, title)
-    if (table is None or table.is_file()) and digest_of(page) == inputs:
+    inputs = _digest(store, data_dir, title, format, selection)
+    if (table is None or table.is_file()) and digest_of(page) == inputs and figures is None:
         return Report(page, rebuilt=False)
 
     if table is not None:
         check_writable(table.parent, "Copy the results to a folder that can be written.")
     check_writable(page.parent, "Choose another file with --out FILE.")
+    if figures is not None:
+        check_writable(figures, "Choose another folder with --figures DIR.")
 
+    from robustbench_ln.report.contents import contents_of
+    from robustbench_ln.report.figures import drawn_for_papers, write_figures
     from robustbench_ln.report.inputs import gather
+    from robustbench_ln.report.markdown_page import render_markdown
     from robustbench_ln.report.page import render_page
 
-    gathered = gather(store, data_dir)
+    gathered = gather(store, data_dir, selection)
+    with drawn_for_papers(figures is not None):
+        contents = contents_of(gathered, title)
+    written = write_figures(contents, figures) if figures is not None else {}
+    if format == "md":
+        text = render_markdown(contents, inputs, written, page.parent)
+    else:
+        text = render_page(contents, inputs)
     if table is not None:
         publish_file(table, gathered.table.to_csv(index=False).encode("utf-8", "replace"))
     # Names of classes come from names of files, which need not be text.
-    publish_file(page, render_page(gathered, title, inputs).encode("utf-8", "replace"))
-    return Report(page, rebuilt=True, problems=tuple(gathered.problems))
+    publish_file(page, text.encode("utf-8", "replace"))
+    return Report(page, rebuilt=True, problems=tuple(gathered.problems), figures=len(written))
 
 
 def _check_cells(store: Results) -> None:
@@ -95,13 +130,15 @@ def _check_cells(store: Results) -> None:
     )
 
 
-def _digest(store: Results, data_dir: Path, title: str) -> str:
+def _digest(store: Results, data_dir: Path, title: str, format: str, selection: Selection) -> str:
     """Return what names the page's content; nothing in a store is ever changed, so names are enough."""
     return content_hash(
         {
             "page": PAGE_VERSION,
             "lnbench": __version__,
             "title": title,
+            "format": format,
+            "selection": [*selection.models, "", *selection.noises],
             "store": store.fingerprint(),
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),
         }

@@ -28,11 +28,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing as a data URI, and its size in CSS pixels."""
+    """A drawing as a data URI, and its size in CSS pixels; also as PDF where it was drawn for papers."""
 
     uri: str
     width: int
     height: int
+    pdf: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Exhibit:
     csv: str
     csv_name: str
     tables: list[Table]
+
+
+def uri_content(uri: str) -> bytes:
+    """Return what a data URI of this page holds."""
+    return base64.b64decode(uri.partition(",")[2])
 
 
 def csv_uri(table: pd.DataFrame) -> str:

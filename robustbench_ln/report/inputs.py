@@ -29,6 +29,7 @@ from robustbench_ln.report.labels import (
     repeat_parts,
     training_labels,
 )
+from robustbench_ln.report.selection import ALL, Selection
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
@@ -108,6 +109,7 @@ class Inputs:
 
     Attributes:
         store: where it comes from.
+        selection: which part of the results it is, in a sentence; empty for all of them.
         table: the table of `load_results`.
         data: the cells by data set.
         identities: of each cell on the page, by cell id.
@@ -119,6 +121,7 @@ class Inputs:
     """
 
     store: Results
+    selection: str
     table: pd.DataFrame
     data: list[DataGroup]
     identities: dict[str, dict[str, Any]]
@@ -129,11 +132,11 @@ class Inputs:
     problems: list[str]
 
 
-def gather(store: Results, data_dir: Path) -> Inputs:
+def gather(store: Results, data_dir: Path, selection: Selection = ALL) -> Inputs:
     """Read results and look its data sets up on this machine.
 
     Raises:
-        LnbenchError: no cell can be read.
+        LnbenchError: no cell can be read, or none is selected.
     """
     table, problems = read_rows(store)
     identities = {cell: store.identity(cell) for cell in table["cell"]}
@@ -146,8 +149,18 @@ def gather(store: Results, data_dir: Path) -> Inputs:
             f"No cell in '{store.root}' can be read. {' '.join(problems[:1])}",
             "Remove such cells and run lnbench corrupt-eval.",
         )
+    chosen = selection.of(known, store.root)
+    if chosen.empty:
+        raise LnbenchError(
+            f"No cell in '{store.root}' is of {selection.text}.", "lnbench results ls says what there is."
+        )
+    left_out = (
+        f"A selection: {len(chosen):,} of {len(known):,} cells, of {selection.text}." if selection else ""
+    )
+    known = chosen
     return Inputs(
         store,
+        left_out,
         table,
         _by_data(known, identities, data_dir, {model.id: model.card["recipe"] for model in models}),
         {cell: identities[cell] for cell in known["cell"]},

@@ -226,8 +226,8 @@ class Page(HTMLParser):
 def words(build, monkeypatch):
     """Build the page without its drawings, which take most of the time."""
     for name in ("draw_home_curves", "draw_mode_curves", "draw_samples"):
-        monkeypatch.setattr(f"robustbench_ln.report.page.{name}", lambda *given: None)
-    monkeypatch.setattr("robustbench_ln.report.page.draw_confusions", _no_matrix)
+        monkeypatch.setattr(f"robustbench_ln.report.contents.{name}", lambda *given: None)
+    monkeypatch.setattr("robustbench_ln.report.contents.draw_confusions", _no_matrix)
     return build
 
 

@@ -98,8 +98,8 @@ def test_what_is_new_redraws_the_page(maker, monkeypatch):
     assert len(drawn) == 8
 
 
-def _fake_page(drawn, inputs, title, digest):
-    drawn.append(title)
+def _fake_page(drawn, contents, digest):
+    drawn.append(contents.title)
     return f'<!doctype html><meta name="lnbench-inputs" content="{digest}">'
 
 

@@ -90,7 +90,7 @@ def test_the_list_and_both_pages_tell_what_was_left_out(cell, maker, words):
 
 def test_arrays_that_cannot_be_read_cost_a_matrix_and_are_told(cell, maker, monkeypatch):
     for name in ("draw_home_curves", "draw_mode_curves", "draw_samples"):
-        monkeypatch.setattr(f"robustbench_ln.report.page.{name}", lambda *given: None)
+        monkeypatch.setattr(f"robustbench_ln.report.contents.{name}", lambda *given: None)
     (cell / "arrays.npz").unlink()
     # The record has what the curves need.
     assert len(gather(maker.store, maker.data_dir).table) == 3
