@@ -24,7 +24,7 @@ help:
 	@echo "make replicate-check  train one MNIST network again and hold it against the committed results"
 	@echo "make bench          measure what it costs beside the least it could; ROWS='a d' measures some rows alone"
 	@echo "make lint           formatting, lint and types"
-	@echo "make docs           write the tables generated from code and results/replication.npz"
+	@echo "make docs           write what documents say of code, results and outputs, and build the site into site/"
 
 install: $(VENV)/.installed
 
@@ -75,8 +75,12 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The variable spares a notice about another generator's plans.
 docs: install
 	$(BIN)/python docs/generate.py
+	$(TEST_ENV) $(BIN)/python docs/tutorial.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	@echo "Open $(CURDIR)/site/index.html in a browser."
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import modes_figure
+import noise_pictures
 import performance
+from command_line import commands
+from python_api import api
 from replication import Replication, markdown_table
 
 from robustbench_ln.benchmarks.printed import paper_values
@@ -30,6 +34,8 @@ DOCUMENTS = (
     "README.md",
     "docs/how-to/data.md",
     "docs/how-to/scale.md",
+    "docs/reference/cli.md",
+    "docs/reference/python.md",
     "docs/reference/noises.md",
     "docs/reference/modes.md",
     "docs/reference/networks.md",
@@ -39,9 +45,14 @@ DOCUMENTS = (
 
 
 def noises() -> str:
-    """Every noise with its formula, what sigma means, and its source."""
-    rows = [[f"`{one.name}`", one.formula, one.sigma, one.source] for one in NOISES.values()]
-    return markdown_table(["name", "formula", "sigma is the", "source"], rows)
+    """Every noise with its formula, what sigma means, its source and a picture."""
+    return "\n\n".join(
+        f"### {one.name}\n\n`{one.formula}`\n\nSigma is the {one.sigma}. Source: {one.source}.\n\n"
+        f"![{one.name}: sigma {', '.join(noise_pictures.shown_sigmas(one.name))}]"
+        f"(../images/noises/{one.name}.png)\n\n"
+        f"Sigma {', '.join(noise_pictures.shown_sigmas(one.name))}."
+        for one in NOISES.values()
+    )
 
 
 def severities() -> str:
@@ -162,6 +173,8 @@ def _performance() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "api": api,
     "noises": noises,
     "severities": severities,
     "modes": modes,
@@ -192,18 +205,19 @@ def filled(text: str) -> str:
 
 
 def main() -> int:
-    """Write the documents, or check them."""
-    stale = []
+    """Write the documents and their pictures, or check them."""
+    check = "--check" in sys.argv
+    stale = [*noise_pictures.write(check=check), *modes_figure.write(check=check)]
     for name in DOCUMENTS:
         path = ROOT / name
         before = path.read_text(encoding="utf-8")
         after = filled(before)
         if after != before:
             stale.append(name)
-            if "--check" not in sys.argv:
+            if not check:
                 path.write_text(after, encoding="utf-8")
-    print(f"{'Stale' if '--check' in sys.argv else 'Written'}: {', '.join(stale) or 'nothing'}")
-    return 1 if stale and "--check" in sys.argv else 0
+    print(f"{'Stale' if check else 'Written'}: {', '.join(stale) or 'nothing'}")
+    return 1 if stale and check else 0
 
 
 if __name__ == "__main__":
