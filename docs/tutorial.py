@@ -1,7 +1,7 @@
 """Run what docs/tutorial.md tells a newcomer to run, and write what it printed into it; `make docs` runs it.
 
-`<!-- runs: COMMAND -->` stands before a block with the command and its output; where COMMAND is
-`the code above`, before one with the output of the last Python block. All of it runs in one empty folder, in order.
+`<!-- runs: COMMAND -->` stands before a block with a command and its output; COMMAND may be `the code above`:
+the last Python block. All of it runs in one empty folder, in order.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def filled(text: str, folder: Path) -> str:
             shown = f"```text\n{printed}\n```"
         else:
             printed = _run(["sh", "-c", command], folder)
-            shown = f"```console\n$ {command}\n{printed}\n```"
+            shown = f"    {command}\n\n```text\n{printed}\n```"
         return f"<!-- runs: {command} -->\n{shown}\n<!-- end -->"
 
     return _BLOCK.sub(block, text)

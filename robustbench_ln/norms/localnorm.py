@@ -43,6 +43,7 @@ class LocalNorm2d(SetNorm, nn.Module):
             the groups, or another number of channels.
 
     Example:
+        >>> import torch
         >>> layer = LocalNorm2d(16, groups=4)
         >>> layer(torch.randn(8, 16, 5, 5)).shape
         torch.Size([8, 16, 5, 5])

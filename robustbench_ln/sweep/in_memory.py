@@ -77,6 +77,7 @@ def evaluate(
             does not divide, or logits that are not finite.
 
     Example:
+        >>> import numpy as np
         >>> from torch import nn
         >>> from robustbench_ln import LocalNorm2d
         >>> net = nn.Sequential(LocalNorm2d(1, groups=2), nn.Flatten(), nn.Linear(16, 3))
