@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).parent.parent
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 #: Attributes that make a browser load something.
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
@@ -97,3 +99,16 @@ def test_every_link_and_anchor_leads_somewhere(site, pages):
 def test_files_beside_the_documents_are_those_of_the_repository(site):
     for name in ("results/replication.npz", "benchmarks.yaml"):
         assert (site / "files" / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+def test_search_finds_in_pages_that_are_opened_as_files(site, tmp_path):
+    done = subprocess.run(
+        [
+            BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+            "--virtual-time-budget=6000", "--dump-dom", f"{(site / 'index.html').as_uri()}?q=bernoulli",
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    found = re.findall(r'href="([^"?#]+)[^"]*" class="md-search-result__link"', done.stdout)
+    assert any(address.endswith("reference/noises.html") for address in found), found
