@@ -13,6 +13,7 @@ from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.outline import items_of
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.inspection.choose import matching
+from robustbench_ln.plugins import Offered, load_named, offered
 
 from . import options
 from .console import output, print_json, say, say_problems
@@ -100,17 +101,24 @@ def _list_names(kind: str, select: list[str], results: Path, config: Path | None
         "modes": kinds.modes,
         "data": kinds.data,
     }
+    own: list[Offered] = []
+    if kind in ("norms", "noises"):
+        load_named()
+        offers, problems = offered()
+        own = [one for one in offers if f"{one.kind}s" == kind]
     rows = rows_of[kind]()
     say_problems(problems, quiet=json)
     if rows:
         chosen = set(matching(kind, [row["name"] for row in rows], select))
         rows = [row for row in rows if row["name"] in chosen]
     if json:
-        print_json({kind: rows})
+        print_json({kind: rows, "offered": [asdict(one) for one in own]})
         return
     columns = _KINDS[kind]
     shown = [[_text(row[key]) for key in columns] for row in rows]
     output.print(table(list(columns.values()), shown, fold=("formula", "sigma is the", "images")))
+    for one in own:
+        say(f"{one.kind} {one.name}: of package {one.package}, imported when it is used")
     if kind == "models":
         from robustbench_ln.models.source_names import FORMS
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     __version__: str
     from robustbench_ln.errors import LnbenchError
     from robustbench_ln.noise import add_noise
+    from robustbench_ln.noise.own import register_noise
     from robustbench_ln.norms.batchnorm import BatchNorm2d
     from robustbench_ln.norms.convert import convert_norm
     from robustbench_ln.norms.ghostbatchnorm import GhostBatchNorm2d
     from robustbench_ln.norms.localnorm import LocalNorm2d
+    from robustbench_ln.norms.own import register_norm
     from robustbench_ln.norms.switchnorm import SwitchNorm2d
     from robustbench_ln.store.frame import load_results
     from robustbench_ln.sweep.in_memory import evaluate
@@ -31,6 +33,8 @@ __all__ = [
     "convert_norm",
     "evaluate",
     "load_results",
+    "register_noise",
+    "register_norm",
 ]
 _HOMES = {
     "BatchNorm2d": "norms.batchnorm",
@@ -42,6 +46,8 @@ _HOMES = {
     "convert_norm": "norms.convert",
     "evaluate": "sweep.in_memory",
     "load_results": "store.frame",
+    "register_noise": "noise.own",
+    "register_norm": "norms.own",
 }
 
 

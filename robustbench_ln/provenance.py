@@ -55,7 +55,10 @@ def run_record(arguments: Sequence[str], request: Mapping[str, Any]) -> dict[str
         arguments: of the command line, without the program's name.
         request: what was asked for, as JSON values.
     """
-    return {"command": command_line(arguments), "started": now(), "request": request, **environment()}
+    named = [Path(one).name for one in os.environ.get("LNBENCH_PLUGINS", "").split(",") if one.strip()]
+    own = {"plugins": named} if named else {}
+    record = {"command": command_line(arguments), "started": now(), "request": request}
+    return {**record, **own, **environment()}
 
 
 #: Options that say where things lie on a machine, not what is computed.

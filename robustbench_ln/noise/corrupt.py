@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -15,6 +15,8 @@ from robustbench_ln.noise.draws import FloatArray, draw
 from robustbench_ln.noise.family import NoiseFamily
 from robustbench_ln.noise.grid import parse_sigmas
 from robustbench_ln.noise.ready_made import corruption_of, ready_made
+from robustbench_ln.norms.registry import other_version
+from robustbench_ln.plugins import bare, look_up
 
 if TYPE_CHECKING:
     import torch
@@ -47,14 +49,20 @@ Space = Literal["pixel", "standardised"]
 
 
 def find_noise(name: str) -> NoiseFamily:
-    """Return the noise family of a name.
+    """Return the noise family of a name; of one of the user's in another version, all but how to apply it.
 
     Raises:
         UnknownNameError: no family has the name.
+        LnbenchError: the user's code for it cannot be loaded.
     """
-    if name not in NOISES:
-        raise UnknownNameError("noise", name, NOISES)
-    return NOISES[name]
+    found = look_up("noise", name, NOISES)
+    if "@" not in name or found.name == name:
+        return found
+
+    def refuse(images: FloatArray, sigma: float, drawn: FloatArray) -> FloatArray:
+        raise other_version("noise", name, found.name, found.origin)
+
+    return replace(found, name=name, apply=refuse)
 
 
 def sigma_value(noise: NoiseFamily, sigma: str) -> float:
@@ -82,7 +90,7 @@ class NoiseSpec:
     """A noise family with the options that all families share.
 
     Attributes:
-        name: the family.
+        name: the family; of one of the user's with its version.
         clip: clip the noisy images to [0, 1]; the paper and its code do not. Always true of a family whose
             definition clips, so that its images have one name.
         rescale: map each channel of the whole noisy set by min-max to the range of that channel in the
@@ -107,6 +115,7 @@ class NoiseSpec:
         return cls(name, clip, rescale, space, ready_made=corruption_of(name) is not None)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.family.name)
         if self.family.clipped:
             object.__setattr__(self, "clip", True)
         if self.space not in get_args(Space):
@@ -154,7 +163,7 @@ class NoiseSpec:
         """
         noise = self.family
         _, channels, height, width = images.shape
-        random = draw(noise.kind, seed, noise.name, indices, (channels, height, width), keep=keep_draws)
+        random = draw(noise.kind, seed, bare(noise.name), indices, (channels, height, width), keep=keep_draws)
         noisy = noise.apply(images, sigma_value(noise, sigma), random)
         if self.clip:
             np.clip(noisy, 0, 1, out=noisy)

@@ -13,7 +13,7 @@ class NoiseFamily:
     """One kind of noise.
 
     Attributes:
-        name: short name, as on the command line.
+        name: short name, as on the command line; with `@` and a version where it is the user's.
         formula: x is the image in [0, 1], xi or U or m the random number of each value, unless it says
             otherwise.
         sigma: what sigma means, with its unit.
@@ -25,6 +25,7 @@ class NoiseFamily:
         min_sigma: the smallest sigma above 0, None where there is none.
         clipped: whether a clip to [0, 1], which `apply` leaves out, belongs to the definition.
         clean_at_zero: whether sigma 0 leaves the images as they are.
+        origin: where the user's code is; empty for a built-in noise.
     """
 
     name: str
@@ -37,3 +38,4 @@ class NoiseFamily:
     min_sigma: float | None = None
     clipped: bool = False
     clean_at_zero: bool = True
+    origin: str = ""

@@ -99,7 +99,16 @@ def norm_of(model: nn.Module) -> tuple[str, int]:
     """
     found: set[str] = set()
     groups: set[int] = set()
+    own = [module for module in model.modules() if hasattr(module, "lnbench_norm")]
+    inner = {id(part) for module in own for part in module.modules()}
+    for module in own:
+        found.add(find_norm(str(module.lnbench_norm)).name)
+        groups.update(
+            part.groups for part in module.modules() if isinstance(part, LocalNorm2d | GhostBatchNorm2d)
+        )
     for module in model.modules():
+        if id(module) in inner:
+            continue
         if isinstance(module, LocalNorm2d):
             found.add("localnorm")
             groups.add(module.groups)
@@ -169,6 +178,21 @@ def _batch_norms(model: nn.Module) -> dict[nn.BatchNorm2d, list[str]]:
     return found
 
 
+def _check_carries(new: nn.Module, attribute: str, channels: int, norm: str) -> None:
+    """Make sure that a norm, which may be the user's, has what gamma or beta goes into.
+
+    Raises:
+        LnbenchError: it does not.
+    """
+    held = getattr(new, attribute, None)
+    if not isinstance(held, torch.Tensor) or held.dim() == 0 or held.shape[-1] != channels:
+        raise LnbenchError(
+            f"Norm '{norm}' has no '{attribute}' of {channels} channels, which takes over "
+            f"{'gamma' if attribute == 'weight' else 'beta'} in a conversion.",
+            "Give the layer nn.Parameters 'weight' and 'bias' of shape (C,), or train with it from scratch.",
+        )
+
+
 def _plain(layer: nn.BatchNorm2d) -> bool:
     """Return whether a layer computes what PyTorch's own BatchNorm2d does, and no more."""
     return type(layer).forward in (nn.BatchNorm2d.forward, BatchNorm2d.forward)
@@ -183,6 +207,8 @@ def _replacement(old: nn.BatchNorm2d, name: str, norm: str, options: dict[str, A
     new = build_norm(norm, old.num_features, {**kept, **options})
     # Gamma and beta, (C,), broadcast into every group, (K, C).
     names = ["weight", "bias"]
+    for attribute in names:
+        _check_carries(new, attribute, old.num_features, norm)
     if getattr(new, "running_mean", None) is not None:
         if old.running_mean is None:
             raise LnbenchError(f"Layer '{name}' has no running statistics to carry over to norm '{norm}'.")

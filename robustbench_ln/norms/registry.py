@@ -6,12 +6,13 @@ Importing this file does not import torch, so that commands can plan and list wi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.plugins import bare, look_up
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,22 +23,24 @@ class NormInfo:
     """One norm.
 
     Attributes:
-        name: short name, as on the command line.
-        target: "module:builder"; the builder takes the number of channels and the norm's options.
+        name: short name, as on the command line; with `@` and a version where it is the user's.
+        target: "module:builder", or the builder; it takes the number of channels and the norm's options.
         modes: the test-time modes that fit it; the first is its home mode, in which it is meant to be used.
         source: where it is defined.
         options: the builder's options with their defaults; None where one must be given.
         shared: whether all groups pass through one gamma and beta.
         named_modes: further modes that fit it, which are measured only where they are named.
+        origin: where the user's code is; empty for a built-in norm.
     """
 
     name: str
-    target: str
+    target: str | Callable[..., nn.Module]
     modes: tuple[str, ...]
     source: str
     options: Mapping[str, int | float | None]
     shared: bool = False
     named_modes: tuple[str, ...] = ()
+    origin: str = ""
 
     @property
     def has_groups(self) -> bool:
@@ -103,18 +106,49 @@ NORMS: dict[str, NormInfo] = {
 
 
 def find_norm(name: str) -> NormInfo:
-    """Return what is known of a norm.
+    """Return what is known of a norm; of one of the user's in another version, all but how to build it.
 
     Raises:
         UnknownNameError: no norm has the name.
+        LnbenchError: the user's code for it cannot be loaded.
     """
-    if name not in NORMS:
-        raise UnknownNameError("norm", name, NORMS)
-    return NORMS[name]
+    found = look_up("norm", name, NORMS)
+    if "@" not in name or found.name == name:
+        return found
+
+    def refuse(*arguments: Any, **options: Any) -> nn.Module:
+        raise other_version("norm", name, found.name, found.origin)
+
+    return replace(found, name=name, target=refuse)
+
+
+def other_version(kind: str, asked: str, there: str, origin: str) -> LnbenchError:
+    """Return the error of code that has changed since something was made with it."""
+    return LnbenchError(
+        f"This needs {kind} '{asked}', but {origin} has '{there}'.",
+        "Bring that version of the code back, or train and measure again with this one.",
+    )
+
+
+def norm_rank(name: str) -> int:
+    """Return the place of a norm in tables: built-in ones as they stand here, then the user's."""
+    known = list(NORMS)
+    return known.index(name) if name in NORMS else len(known)
+
+
+def check_version(name: str) -> None:
+    """Make sure, without building it, that a norm is there in the version that its full name has.
+
+    Raises:
+        LnbenchError: it is not.
+    """
+    info = find_norm(name)
+    if info.origin and info.name not in NORMS:
+        raise other_version("norm", info.name, find_norm(bare(name)).name, info.origin)
 
 
 def parse_norm(text: str) -> tuple[str, dict[str, int | float]]:
-    """Return the name and the options of `NAME[:OPTION=NUMBER[,OPTION=NUMBER...]]`.
+    """Return the full name and the options of `NAME[:OPTION=NUMBER[,OPTION=NUMBER...]]`.
 
     >>> parse_norm("localnorm:groups=5")
     ('localnorm', {'groups': 5})
@@ -124,7 +158,8 @@ def parse_norm(text: str) -> tuple[str, dict[str, int | float]]:
         LnbenchError: not of that form.
     """
     name, _, rest = text.partition(":")
-    known = find_norm(name).options
+    info = find_norm(name)
+    known = info.options
     options: dict[str, int | float] = {}
     for part in rest.split(",") if rest else []:
         option, _, number = (word.strip() for word in part.partition("="))
@@ -139,7 +174,7 @@ def parse_norm(text: str) -> tuple[str, dict[str, int | float]]:
                 f"Norm '{text}': '{number}' is not a number.",
                 "Write NAME:OPTION=NUMBER, such as localnorm:groups=5.",
             ) from None
-    return name, options
+    return info.name, options
 
 
 def resolve_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +244,10 @@ def build_norm(name: str, num_features: int, options: Mapping[str, Any] | None =
         LnbenchError: an option is missing or has a value that the layer does not take.
     """
     resolved = resolve_options(name, options or {})
-    module, _, attribute = find_norm(name).target.partition(":")
+    info = find_norm(name)
+    if not isinstance(info.target, str):
+        return info.target(num_features, **resolved)
+    module, _, attribute = info.target.partition(":")
     try:
         layer: nn.Module = getattr(import_module(module), attribute)(num_features, **resolved)
     except LnbenchError:

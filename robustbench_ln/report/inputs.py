@@ -18,7 +18,7 @@ from robustbench_ln.identity import content_hash
 from robustbench_ln.metrics import averaged
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec
-from robustbench_ln.norms.registry import NORMS, find_norm
+from robustbench_ln.norms.registry import find_norm, norm_rank
 from robustbench_ln.report.labels import (
     data_labels,
     distinct_labels,
@@ -212,7 +212,7 @@ def _by_data(
         home=known["norm"].map(lambda norm: find_norm(norm).home_mode) == known["mode"],
         family=[_family(identities[cell]["model"]) for cell in known["cell"]],
         training=[_training(identities[cell]["model"], recipes) for cell in known["cell"]],
-        norm_rank=known["norm"].map(list(NORMS).index),
+        norm_rank=known["norm"].map(norm_rank),
         noise_rank=known["noise"].map([*NOISES, *ready_made].index),
         mode_rank=known["mode"].map(MODES.index),
     ).sort_values(_ORDER, ignore_index=True)

@@ -11,6 +11,7 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.names import takes_image_size
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.models.loadable import check_loadable
 from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.store.results import choose_names
 from robustbench_ln.store.store import Store
@@ -87,6 +88,7 @@ def choose_networks(
         drafts.append(brought.draft)
     patterns = [text for text in texts if text not in sources]
     stored = choose_models(store, patterns) if patterns or not drafts else []
+    stored = _loadable(stored, on_note, named=bool(patterns))
     left_out = without_data(stored) if data is None and not texts else []
     if left_out and len(left_out) < len(stored):
         stored = [one for one in stored if one not in left_out]
@@ -113,6 +115,27 @@ def trained_from(models: Sequence[StoredModel], seeds: Sequence[int] | None) -> 
                 f"{there} Train it: lnbench train --train-seeds {seed}",
             )
     return [model for model in models if seeds is None or model.card["recipe"]["seed"] in seeds]
+
+
+def _loadable(models: list[StoredModel], on_note: Callable[[str], None], *, named: bool) -> list[StoredModel]:
+    """Return the networks whose code is there; where they were named, all must be.
+
+    Raises:
+        LnbenchError: one that was named, or every one, needs code of the user's that is not there.
+    """
+    loadable = []
+    for model in models:
+        try:
+            check_loadable(model.card)
+        except LnbenchError as error:
+            if named or len(models) == 1:
+                raise
+            on_note(f"Left out model '{model.id}': {error.message}")
+        else:
+            loadable.append(model)
+    if models and not loadable:
+        check_loadable(models[0].card)
+    return loadable
 
 
 def without_data(models: Sequence[StoredModel]) -> list[StoredModel]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
-from robustbench_ln.norms.registry import NORMS
+from robustbench_ln.norms.registry import norm_rank
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
 from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import listed, percent, sigma_text
@@ -37,7 +37,7 @@ def draw_confusion_grid(item: Item, room: Room) -> Drawn:
 def _home(entry: Evidence) -> pd.DataFrame:
     """Return one cell for each norm, noise and sigma, in home modes: that of the lowest training seed."""
     cells = of_one_data_set(entry.cells)
-    named = cells.assign(norm_label=home_label(cells), rank=cells["norm"].map(list(NORMS).index))
+    named = cells.assign(norm_label=home_label(cells), rank=cells["norm"].map(norm_rank))
     first = named.dropna(subset="norm_label").sort_values("train_seed", kind="stable")
     return first.drop_duplicates(["noise_text", "reading", "norm_label", "sigma"]).sort_index()
 

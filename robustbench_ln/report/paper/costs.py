@@ -11,7 +11,7 @@ from robustbench_ln.benchmarks.claims import Parameters, TrainingTime
 from robustbench_ln.experiments.checks import UndecidedError
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.seconds import Machine, by_machine, epoch_seconds
-from robustbench_ln.norms.registry import NORMS, fits, parse_norm
+from robustbench_ln.norms.registry import fits, norm_rank, parse_norm
 from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number
 from robustbench_ln.report.labels import norm_label
@@ -93,7 +93,7 @@ def _rows(item: Item, entry: Evidence, remarks: list[str]) -> list[dict[str, Any
 
 def _place(model: StoredModel) -> tuple[int, int, int]:
     recipe = model.card["recipe"]
-    return list(NORMS).index(recipe["norm"]), recipe["norm_options"].get("groups", 0), recipe["seed"]
+    return norm_rank(recipe["norm"]), recipe["norm_options"].get("groups", 0), recipe["seed"]
 
 
 def _parameters(recipe: dict[str, Any]) -> int:

@@ -89,7 +89,8 @@ def draw_curves(item: Item, room: Room) -> Drawn:
 def styles_of(points: pd.DataFrame, label: str) -> Styles:
     """Return the styles of norms or modes; each has its colour throughout the page."""
     if label != "mode_label":
-        return line_styles(dict(zip(points[label], points["norm"], strict=True)), list(NORMS))
+        known = list(dict.fromkeys([*NORMS, *points["norm"]]))
+        return line_styles(dict(zip(points[label], points["norm"], strict=True)), known)
     # Statistics over other sets of images are another mode in all but name.
     families = [
         f"{mode}, small sets" if small else mode

@@ -10,7 +10,7 @@ from robustbench_ln.experiments.curves import same_networks
 from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.modes import MODES
-from robustbench_ln.norms.registry import NORMS, find_norm
+from robustbench_ln.norms.registry import find_norm, norm_rank
 from robustbench_ln.report.labels import norm_label
 
 #: What names a line within a benchmark.
@@ -68,7 +68,7 @@ def line_points(evidence: Evidence) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=COLUMNS).astype(kinds)
     order = {
         "_sweep": table.groupby(["noise_text", "reading"], sort=False).ngroup(),
-        "_norm": table["norm"].map(list(NORMS).index),
+        "_norm": table["norm"].map(norm_rank),
         "_groups": table["groups"].fillna(0),
         "_mode": table["mode"].map(MODES.index),
     }
