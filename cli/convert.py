@@ -9,7 +9,7 @@ import typer
 
 from robustbench_ln import provenance
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.models.source_names import is_source
+from robustbench_ln.models.source_names import is_source, parse_channels
 from robustbench_ln.norms.registry import NORMS, parse_norm
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.targets import choose_models
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from robustbench_ln.store.store import Store
 
 _NORMS = [name for name in NORMS if name != "none"]
-_EACH = "one number, or a comma list of one a channel"
 
 
 def convert(
@@ -32,8 +31,8 @@ def convert(
         typer.Argument(
             metavar="SOURCE",
             autocompletion=complete.models,
-            help="torchvision:NAME[:WEIGHTS], timm:NAME, efficientnet-lite0, a file of weights, "
-            "or the name or GLOB of stored models.",
+            help="torchvision:NAME[:WEIGHTS], timm:NAME, efficientnet-lite0, python:MODULE:FUNCTION "
+            "(which is run), a file of weights, or the name or GLOB of stored models.",
         ),
     ],
     norm: Annotated[
@@ -68,22 +67,8 @@ def convert(
             show_default="the weights' own",
         ),
     ] = None,
-    mean: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBERS",
-            help=f"Mean of images in [0, 1]: {_EACH}.",
-            show_default="the weights' card, else 0",
-        ),
-    ] = None,
-    std: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBERS",
-            help=f"Deviation of images in [0, 1]: {_EACH}.",
-            show_default="the weights' card, else 1",
-        ),
-    ] = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -120,8 +105,8 @@ def convert(
         network=network,
         image_size=image_size,
         classes=classes,
-        mean=_numbers("--mean", mean),
-        std=_numbers("--std", std),
+        mean=parse_channels("--mean", mean),
+        std=parse_channels("--std", std),
     ):
         done = convert_source(
             one, name_of_norm, norm_options, run_id=run_id, batch_size=batch_size, name=name
@@ -164,18 +149,6 @@ def _sources(text: str, store: Store, **given: Any) -> list[Source]:
                 f"Leave out --{option.replace('_', '-')}.",
             )
     return [source_of_model(model) for model in choose_models(store, [text])]
-
-
-def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise LnbenchError(
-            f"{option} '{text}' is no comma list of numbers.",
-            f"Write {option} 0.485,0.456,0.406, for example.",
-        ) from None
 
 
 def _description(done: Conversion) -> list[str]:

@@ -13,6 +13,7 @@ from robustbench_ln import provenance
 from robustbench_ln.data.corrupted import open_corrupted
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.models.source_names import parse_channels
 from robustbench_ln.modes import MODES, canonical_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
 from robustbench_ln.noise.severity import (
@@ -109,6 +110,8 @@ def corrupt_eval(
         ),
     ] = None,
     network: options.Network = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
     data: options.Data = None,
     image_size: options.ImageSize = None,
     skip_unreadable: options.SkipUnreadable = False,
@@ -214,6 +217,8 @@ def corrupt_eval(
         network=network,
         image_size=image_size,
         data=data if folder is None else folder.spec,
+        mean=parse_channels("--mean", mean),
+        std=parse_channels("--std", std),
         run_id=run_id,
         on_note=partial(say, quiet=quiet or json),
     )

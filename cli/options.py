@@ -75,6 +75,25 @@ Network = Annotated[
         "--network", metavar="NAME", help="The network of a file's weights, such as torchvision:resnet18."
     ),
 ]
+_EACH = "one number, or a comma list of one a channel"
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        "--mean",
+        metavar="NUMBERS",
+        help=f"Mean that a source's network takes off images in [0, 1]: {_EACH}.",
+        show_default="the weights' card, else 0",
+    ),
+]
+Std = Annotated[
+    str | None,
+    typer.Option(
+        "--std",
+        metavar="NUMBERS",
+        help=f"Deviation by which a source's network divides them: {_EACH}.",
+        show_default="the weights' card, else 1",
+    ),
+]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
 ]

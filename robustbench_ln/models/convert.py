@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +133,15 @@ def convert_source(
     )
 
 
-def import_source(text: str, *, network: str | None, image_size: int | None, run_id: str) -> Conversion:
+def import_source(
+    text: str,
+    *,
+    network: str | None,
+    image_size: int | None,
+    run_id: str,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Conversion:
     """Bring a source in as it is, with running statistics and all that the BatchNorm modes need.
 
     Args:
@@ -141,9 +149,11 @@ def import_source(text: str, *, network: str | None, image_size: int | None, run
         network: the architecture of those sources that are files of weights.
         image_size: see `load_source`.
         run_id: names the invocation in the card.
+        mean: see `load_source`.
+        std: see `load_source`.
     """
     of_file = network if parse_source(text).file is not None else None
-    source = load_source(text, network=of_file, image_size=image_size)
+    source = load_source(text, network=of_file, image_size=image_size, mean=mean, std=std)
     return convert_source(source, "batchnorm", run_id=run_id)
 
 

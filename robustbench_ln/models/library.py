@@ -8,13 +8,15 @@ from types import ModuleType
 from torch import nn
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.models.python_network import call_factory, check_python_network
 
 
 def library_network(name: str, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     """Build another package's network with fresh weights, drawn from torch's global generator.
 
     Args:
-        name: `torchvision:NAME`, `timm:NAME` or `efficientnet-lite0`.
+        name: `torchvision:NAME`, `timm:NAME`, `efficientnet-lite0`, or the full name of a network of the
+            user's, whose function is called and decides on images and classes itself.
         image_shape: (C, H, W) of the images.
         num_classes: number of outputs.
 
@@ -26,6 +28,8 @@ def library_network(name: str, image_shape: tuple[int, int, int], num_classes: i
         LnbenchError: the package is not installed, or its network does not take such images.
     """
     package, _, inner = name.partition(":")
+    if package == "python":
+        return call_factory(check_python_network(name))
     if package == "torchvision":
         return _torchvision(inner, image_shape[0], num_classes)
     if package == "timm":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from robustbench_ln.models.python_network import check_python_network
 from robustbench_ln.norms.registry import check_version
 
 
@@ -15,3 +16,5 @@ def check_loadable(card: Mapping[str, Any]) -> None:
         LnbenchError: it needs code of the user's that is not there, or not in that version.
     """
     check_version(card["recipe"]["norm"])
+    if card["recipe"]["network"].startswith("python:"):
+        check_python_network(card["recipe"]["network"])

@@ -23,8 +23,9 @@ LIBRARY_NETWORKS = ("torchvision:NAME", "timm:NAME", "efficientnet-lite0")
 
 
 def is_library_network(name: str) -> bool:
-    """Return whether a name is of the form of another package's network; its existence is not looked up."""
-    return name == "efficientnet-lite0" or re.fullmatch(r"(torchvision|timm):[\w.-]+", name) is not None
+    """Return whether a name is of the form of another package's or the user's; it is not looked up."""
+    pattern = r"(torchvision|timm):[\w.-]+|python:[\w.-]+:\w+@[\w-]+"
+    return name == "efficientnet-lite0" or re.fullmatch(pattern, name) is not None
 
 
 def check_network(name: str) -> str:

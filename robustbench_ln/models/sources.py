@@ -15,6 +15,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import random_key
 from robustbench_ln.models.library import library_network
 from robustbench_ln.models.library_weights import library_card, library_weights
+from robustbench_ln.models.python_source import make_network
 from robustbench_ln.models.registry import build_network, check_network, is_library_network
 from robustbench_ln.models.source_names import SourceName, parse_source
 from robustbench_ln.models.state_files import State, fit_state, read_state, tensor_named
@@ -72,7 +73,7 @@ class Source:
     @property
     def slug(self) -> str:
         """The start of a stored model's name: letters, digits, - and _."""
-        bare = re.sub(r"\.(safetensors|pt|pth)$", "", self.name)
+        bare = re.sub(r"\.(safetensors|pt|pth)$", "", self.name.removeprefix("python:"))
         return re.sub(r"[^A-Za-z0-9_]+", "-", bare).strip("-_") or "model"
 
 
@@ -89,7 +90,8 @@ def load_source(
 
     Args:
         text: `torchvision:NAME[:WEIGHTS]`, `timm:NAME[:none]`, `efficientnet-lite0[:none]`, or a file
-            `*.safetensors`, `*.pt`, `*.pth` with a state dict. "none" is fresh weights of seed 0.
+            `*.safetensors`, `*.pt`, `*.pth` with a state dict. "none" is fresh weights of seed 0. The
+            function of `python:MODULE:FUNCTION` is run.
         network: the architecture of a file's weights, as `build_network` takes it.
         image_size: H and W of the images; default what the architecture's card says.
         classes: number of outputs; default what the weights have. Another number makes the last layer fresh.
@@ -108,10 +110,12 @@ def load_source(
             f"The file '{text}' does not say which network its weights are of.",
             "Name it with --network, such as --network torchvision:resnet18.",
         )
-    architecture = check_network(network or named.network)
     for what, number in (("image size", image_size), ("number of classes", classes)):
         if number is not None and number < 1:
             raise LnbenchError(f"{number} is no {what}.", "Give 1 or more.")
+    if named.code:
+        return _from_python(text, named, image_size, classes, mean, std)
+    architecture = check_network(network or named.network)
     state, weights_name, class_names = _weights(named)
     size = image_size or _usual_size(architecture, named.weights)
     remarks: list[str] = []
@@ -132,6 +136,38 @@ def load_source(
             "preprocessing": origin,
         },
         tuple(remarks),
+    )
+
+
+def _from_python(
+    text: str,
+    named: SourceName,
+    image_size: int | None,
+    classes: int | None,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+) -> Source:
+    """Return the network that a function of the user's makes, as a source."""
+    made = make_network(named, image_size)
+    if classes not in (None, made.classes):
+        raise LnbenchError(
+            f"'{text}' makes its last layer itself: it has {made.classes} outputs.", "Leave out --classes."
+        )
+    usual = {"mean": made.mean, "std": made.std}
+    preprocessing, origin = _chosen(usual, made.origin, made.image_shape[0], mean, std)
+    return Source(
+        made.network,
+        named.network,
+        f"{named.network}@{made.version}",
+        made.image_shape,
+        made.classes,
+        made.class_names,
+        preprocessing,
+        {
+            "given": without_home(text),
+            "weights": weights_hash(made.network.state_dict()),
+            "preprocessing": origin,
+        },
     )
 
 
@@ -228,7 +264,6 @@ def _preprocessing(
     remarks: list[str],
 ) -> tuple[Preprocessing, str]:
     """Return the mean and deviation in force, and where they come from."""
-    given = (mean is not None) + (std is not None)
     if named.file is None:
         card = library_card(named.network, named.weights)
         usual, origin = {"mean": card.mean, "std": card.std}, card.origin
@@ -237,11 +272,23 @@ def _preprocessing(
             {"mean": (0.0,) * channels, "std": (1.0,) * channels},
             "not known",
         )
-        if given < 2:
+        if mean is None or std is None:
             remarks.append(
                 "Nothing says how the images of this network are standardised: mean 0 and deviation 1 stand "
-                "in for what was not given. lnbench convert takes --mean and --std, as in its training."
+                "in for what was not given. Give --mean and --std, as in its training."
             )
+    return _chosen(usual, origin, channels, mean, std)
+
+
+def _chosen(
+    usual: Preprocessing,
+    origin: str,
+    channels: int,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+) -> tuple[Preprocessing, str]:
+    """Return the mean and deviation in force, given ones over usual ones, and where they come from."""
+    given = (mean is not None) + (std is not None)
     if given:
         origin = "the options" if given == 2 else f"the options and {origin}"
     chosen: dict[str, tuple[float, ...]] = {}

@@ -40,6 +40,8 @@ def load_network(model: StoredModel) -> nn.Module:
     hint = f"Remove '{model.folder}', then repeat the {what} command that '{run}' records."
     try:
         return build_stored(model.card, weights.read_bytes())
+    except LnbenchError:
+        raise
     except (OSError, ValueError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LnbenchError(f"Weights '{weights}' cannot be read: {reason}.", hint) from error

@@ -57,6 +57,8 @@ def choose_networks(
     network: str | None = None,
     image_size: int | None = None,
     data: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     run_id: str = "",
     on_note: Callable[[str], None] = lambda note: None,
 ) -> Chosen:
@@ -69,6 +71,8 @@ def choose_networks(
         network: architecture of a source that is a file.
         image_size: to which images are brought for a source.
         data: the data set that is asked for; None for the one that each network was trained on.
+        mean: of each channel, in place of what sources say.
+        std: likewise.
         run_id: names the invocation in the cards of sources.
         on_note: told what sources are, and what was left out.
 
@@ -78,11 +82,18 @@ def choose_networks(
     sources = [text for text in dict.fromkeys(texts) if is_source(text)]
     if network is not None and not any(parse_source(text).file for text in sources):
         raise LnbenchError("--network names the network of a file, but --model names no file.")
+    if (mean is not None or std is not None) and not sources:
+        raise LnbenchError(
+            "--mean and --std describe a source, but --model names none.",
+            "Networks in the store know their own.",
+        )
     drafts = []
     for text in sources:
         from robustbench_ln.models.convert import import_source
 
-        brought = import_source(text, network=network, image_size=image_size, run_id=run_id)
+        brought = import_source(
+            text, network=network, image_size=image_size, run_id=run_id, mean=mean, std=std
+        )
         for line in (brought.source.description, *brought.source.remarks):
             on_note(line)
         drafts.append(brought.draft)
