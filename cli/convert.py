@@ -9,7 +9,7 @@ import typer
 
 from robustbench_ln import provenance
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.models.source_names import is_source, parse_channels
+from robustbench_ln.models.source_names import is_source, parse_channels, parse_source
 from robustbench_ln.norms.registry import NORMS, parse_norm
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.targets import choose_models
@@ -134,7 +134,8 @@ def convert(
     if not dry_run:
         known_data = conversions[0].draft.card["how"]["data"]
         data = "" if known_data else " --data folder:PATH"
-        say(f"Next: lnbench corrupt-eval --model '{conversions[0].draft.id}'{data}", quiet=quiet)
+        own = f"LNBENCH_PLUGINS={parse_source(source).code} " if source.startswith("python:") else ""
+        say(f"Next: {own}lnbench corrupt-eval --model '{conversions[0].draft.id}'{data}", quiet=quiet)
 
 
 def _sources(text: str, store: Store, **given: Any) -> list[Source]:

@@ -26,6 +26,7 @@ from robustbench_ln.noise.severity import (
 )
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
+from robustbench_ln.sweep.clean import below, check_clean, check_gate, is_clean, without_clean
 from robustbench_ln.sweep.plan import SweepSettings
 from robustbench_ln.sweep.run import check_executor
 from robustbench_ln.sweep.several import (
@@ -41,7 +42,7 @@ from robustbench_ln.sweep.shard import parse_shard, take_shard
 from robustbench_ln.sweep.targets import choose_networks, pair_with_data, trained_from
 
 from . import complete, options
-from .console import SOME_FAILED, print_json, say
+from .console import NOT_MET, SOME_FAILED, print_json, say
 from .measuring import Where, measure, tell_plan
 
 DEFAULT_SIGMAS = "0:4"
@@ -139,6 +140,16 @@ def corrupt_eval(
             metavar="N",
             help="Images of a batch in coupled modes.",
             show_default="each model's training batch",
+        ),
+    ] = None,
+    min_clean: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Measure clean images first, and exit with 4, without the rest, where a network is less "
+            "accurate on them.",
         ),
     ] = None,
     shard: Annotated[
@@ -239,17 +250,20 @@ def corrupt_eval(
         if severity:
             sweeps = by_severity(pairs, settings, severities, constants)
     passes = plan_sweeps(repeated(sweeps, seeds_of_noise, seeds_of_orders))
+    if min_clean is not None:
+        check_gate(passes)
+    whole = passes
     if part is not None:
         passes = take_shard(passes, part)
     plan = tell_plan(store, passes, f", shard {part}" if part else "", quiet=quiet or json)
-    if dry_run or not plan.todo:
+    if dry_run:
         if json:
             print_json(plan.document())
         elif not plan.todo:
             say("Nothing to measure. Next: lnbench report", quiet=quiet)
         return
 
-    if chosen.drafts:
+    if chosen.drafts and (plan.todo or min_clean is not None):
         from robustbench_ln.models.card import publish_draft
 
         store.check_writable()
@@ -257,12 +271,33 @@ def corrupt_eval(
             publish_draft(draft, store)
     where = Where(executor, address, workers, threads, device, precision)
     request = request_of(sweeps) | {"noise_seeds": seeds_of_noise, "order_seeds": seeds_of_orders}
-    outcomes = measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
-    done = replace(plan, failed=sum(1 for outcome in outcomes if outcome.failure))
+    outcomes = []
+    missed: list[str] = []
+    if min_clean is not None:
+        first = [one for one in whole if is_clean(one)]
+        outcomes += measure(store, first, where, request, run_id=run_id, quiet=quiet, json=json)
+        missed = below(check_clean(store, first), first, min_clean)
+    if not missed:
+        outcomes += measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
+    done = replace(plan, todo=len(outcomes), failed=sum(1 for outcome in outcomes if outcome.failure))
+    clean = check_clean(store, whole)
+    for one in clean:
+        if one.sentence:
+            say(one.sentence, quiet=json or (quiet and not one.warns))
+    for sentence in without_clean(whole):
+        say(sentence, quiet=json or quiet)
+    for sentence in missed:
+        say(sentence, quiet=json)
     if json:
-        print_json(done.document())
-    else:
+        gate = {} if min_clean is None else {"min_clean": min_clean, "below": missed}
+        print_json(done.document() | {"clean": [one.document() for one in clean]} | gate)
+    elif plan.todo or missed:
         measured = done.todo - done.failed
-        say(f"Measured {measured} cells, {done.failed} failed. Next: lnbench report", quiet=quiet)
+        left = " The rest was not measured." if missed else " Next: lnbench report"
+        say(f"Measured {measured} cells, {done.failed} failed.{left}", quiet=quiet)
+    else:
+        say("Nothing to measure. Next: lnbench report", quiet=quiet)
+    if missed:
+        raise typer.Exit(NOT_MET)
     if done.failed:
         raise typer.Exit(SOME_FAILED)

@@ -94,6 +94,8 @@ def measure(
         json: print nothing; the command prints one document.
     """
     todo = missing(passes, store.cell_ids())
+    if not todo:
+        return []
     store.check_writable()
     store.publish_run(run_id, provenance.run_record(sys.argv[1:], request))
     with progress_bar(quiet=quiet or json) as bar:

@@ -117,6 +117,8 @@ def convert_source(
             "given": source.provenance["given"],
             "preprocessing": source.provenance["preprocessing"],
             "seconds": 0.0,
+            # Of the network as it was: a norm that replaces another changes the accuracy.
+            **({"recorded": dict(source.recorded)} if source.recorded and norm == "batchnorm" else {}),
         },
     )
     return Conversion(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,14 @@ class Trained:
         name: the weights' own name, which stays the same when a package's default changes; "" for the only
             ones there are.
         class_names: of the outputs; None where the package does not say.
+        recorded: "accuracy" in [0, 1], the "data" that it was measured on, and the "origin" of both; None
+            where the package does not say.
     """
 
     state: State
     name: str
     class_names: tuple[str, ...] | None
+    recorded: Mapping[str, Any] | None = None
 
 
 def library_card(network: str, weights: str = "") -> Card:
@@ -137,7 +141,17 @@ def _from_torchvision(name: str, weights: Any) -> Trained:
             f"and cannot be downloaded: {reason}.",
             f"Put the file there; or name a copy as FILE, with --network torchvision:{name}.",
         ) from error
-    return Trained(state, weights.name, tuple(weights.meta["categories"]))
+    return Trained(state, weights.name, tuple(weights.meta["categories"]), _metrics(weights.meta))
+
+
+def _metrics(meta: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the accuracy that torchvision's card of weights has."""
+    for data, numbers in meta.get("_metrics", {}).items():
+        if "acc@1" in numbers:
+            # It is in per cent; the division leaves no more digits than it has.
+            accuracy = round(numbers["acc@1"] / 100, 6)
+            return {"accuracy": accuracy, "data": data, "origin": "torchvision's card"}
+    return None
 
 
 def _from_timm(name: str) -> Trained:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import random_key
 from robustbench_ln.models.library import library_network
-from robustbench_ln.models.library_weights import library_card, library_weights
+from robustbench_ln.models.library_weights import Trained, library_card, library_weights
 from robustbench_ln.models.python_source import make_network
 from robustbench_ln.models.registry import build_network, check_network, is_library_network
 from robustbench_ln.models.source_names import SourceName, parse_source
@@ -43,6 +43,7 @@ class Source:
         preprocessing: "mean" and "std" of each channel, of images in [0, 1].
         provenance: "weights", a hash of the tensors; "given", the source as named; "preprocessing", where
             that comes from.
+        recorded: see `robustbench_ln.models.library_weights.Trained`.
         remarks: a sentence for each thing that the user should know.
         stored: the network's place in the store; None for one from outside.
     """
@@ -56,6 +57,7 @@ class Source:
     preprocessing: Preprocessing
     provenance: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
+    recorded: Mapping[str, Any] | None = None
     stored: StoredModel | None = field(default=None, repr=False)
 
     @property
@@ -116,7 +118,8 @@ def load_source(
     if named.code:
         return _from_python(text, named, image_size, classes, mean, std)
     architecture = check_network(network or named.network)
-    state, weights_name, class_names = _weights(named)
+    trained = _weights(named)
+    state, class_names = (None, None) if trained is None else (trained.state, trained.class_names)
     size = image_size or _usual_size(architecture, named.weights)
     remarks: list[str] = []
     shape, outputs, built = _build(architecture, state, size, classes, text, remarks)
@@ -124,7 +127,7 @@ def load_source(
     _check_takes(built, shape, outputs, architecture)
     return Source(
         built.eval(),
-        _name(named, weights_name),
+        _name(named, "none" if trained is None else trained.name),
         architecture,
         shape,
         outputs,
@@ -136,6 +139,7 @@ def load_source(
             "preprocessing": origin,
         },
         tuple(remarks),
+        None if trained is None or classes is not None else trained.recorded,
     )
 
 
@@ -192,13 +196,11 @@ def source_of_model(model: StoredModel) -> Source:
     )
 
 
-def _weights(named: SourceName) -> tuple[State | None, str, tuple[str, ...] | None]:
+def _weights(named: SourceName) -> Trained | None:
+    """Return the trained weights of a source; None for fresh ones."""
     if named.file is not None:
-        return read_state(named.file), "", None
-    if named.weights == "none":
-        return None, "none", None
-    trained = library_weights(named.network, named.weights)
-    return trained.state, trained.name, trained.class_names
+        return Trained(read_state(named.file), "", None)
+    return None if named.weights == "none" else library_weights(named.network, named.weights)
 
 
 def _name(named: SourceName, weights: str) -> str:

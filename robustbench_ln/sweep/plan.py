@@ -5,7 +5,6 @@ Importing this file does not import torch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
@@ -20,6 +19,7 @@ from robustbench_ln.noise import NoiseSpec, sigma_value
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.cell import Cell, CurveCells, NoiseAt
+from robustbench_ln.sweep.class_order import check_classes
 
 
 @dataclass(frozen=True)
@@ -206,23 +206,7 @@ def _check_fits(model: StoredModel, data: DataSet) -> None:
             "Choose models with --model GLOB or data with --data SPEC. "
             "A network is tested on all of its classes, not on a part of them.",
         )
-    trained_classes = model.card.get("class_names")
-    if trained_classes is not None and not _same_classes(trained_classes, data.info.classes):
-        different = sorted(set(trained_classes) ^ set(data.info.classes)) or ["their order"]
-        raise LnbenchError(
-            f"Model '{model.id}' knows other classes than '{data.info.name}': {', '.join(different[:6])}.",
-            "Test it on data with the classes it was trained on.",
-        )
-
-
-def _same_classes(trained: Sequence[str], tested: Sequence[str]) -> bool:
-    """Return whether labels mean the same: equal names in equal order.
-
-    ImageNet's folders have WordNet ids for names, and its networks count their classes in the order of those.
-    """
-    by_wordnet_id = len(tested) == 1000 and all(re.fullmatch(r"n\d{8}", name) for name in tested)
-    imagenet = len(trained) == 1000 and trained[0] == "tench" and trained[-1] == "toilet tissue"
-    return list(trained) == list(tested) or (by_wordnet_id and imagenet)
+    check_classes(model, data)
 
 
 def _rescaling(noise: NoiseSpec, data: DataSet) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from robustbench_ln.models.source_names import is_source, parse_source
 from robustbench_ln.store.results import choose_names
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
+from robustbench_ln.sweep.class_order import class_note
 
 if TYPE_CHECKING:
     from robustbench_ln.models.card import Draft
@@ -198,4 +199,7 @@ def pair_with_data(
                 key[0], data_dir, key[1], skip_unreadable=skip_unreadable, on_note=on_note
             )
         pairs.append((model, opened[key]))
+    for note in dict.fromkeys(class_note(model, opened_data) for model, opened_data in pairs):
+        if note:
+            on_note(note)
     return pairs

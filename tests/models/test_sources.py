@@ -208,6 +208,10 @@ def test_trained_weights_come_from_torch_hub_s_cache_with_their_card(tmp_path, m
     assert (source.image_shape, source.classes) == ((3, 224, 224), 1000)
     assert source.class_names[0] == "tench"
     assert source.preprocessing == IMAGENET
+    (metrics,) = weights.meta["_metrics"].values()
+    assert source.recorded["accuracy"] * 100 == pytest.approx(metrics["acc@1"], abs=1e-9)
+    assert source.recorded["data"] == "ImageNet-1K"
+    assert load_source(NAME, classes=5).recorded is None
     x = torch.randn(1, 3, 64, 64)
     assert torch.equal(source.network(x), own(x))
     # The cache is no place to trust either.
@@ -291,6 +295,8 @@ def test_sources_are_told_from_names_in_the_store(tmp_path, monkeypatch):
     [
         ("missing.pt", {"network": NAME}, "'missing.pt' does not exist"),
         ("torchvision:", {}, "not the form"),
+        ("python:mine.py", {}, "not the form"),
+        ("python:no_such_module:f", {}, "no module 'no_such_module'"),
         ("timm:x:DEFAULT", {}, "not the form"),
         (NAME, {"network": NAME}, "Leave out --network"),
         (f"{NAME}:IMAGENET1K_V9", {}, "IMAGENET1K_V9.*Did you mean 'IMAGENET1K_V1'"),
