@@ -33,6 +33,11 @@ def named_code() -> tuple[str, ...]:
     return tuple(part.strip() for part in os.environ.get(VARIABLE, "").split(",") if part.strip())
 
 
+def environment() -> dict[str, str]:
+    """Return the environment variable for processes elsewhere, files by their whole path; empty without it."""
+    return {VARIABLE: ",".join(map(_place, named_code()))} if named_code() else {}
+
+
 def allow(code: str) -> None:
     """Let worker processes, too, run a module or file that the user named in this command."""
     place = str(Path(code).expanduser().resolve()) if _is_file(code) else code

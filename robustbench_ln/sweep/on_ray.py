@@ -26,7 +26,7 @@ from robustbench_ln.sweep.measure import Measured, measure
 from robustbench_ln.sweep.plan import NoisyPass
 from robustbench_ln.sweep.run import Outcome, publish, publish_failures
 from robustbench_ln.sweep.shard import by_model
-from robustbench_ln.user_code import VARIABLE
+from robustbench_ln.user_code import environment
 
 #: Seconds for the head of a cluster to answer.
 _PATIENCE = 10
@@ -178,7 +178,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
             logging_level=logging.ERROR,
             log_to_driver=False,
             # The user's own code, which a worker has to find again.
-            runtime_env={"env_vars": {VARIABLE: os.environ[VARIABLE]}} if os.environ.get(VARIABLE) else None,
+            runtime_env={"env_vars": environment()} if environment() else None,
         )
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise LnbenchError(

@@ -109,3 +109,15 @@ def test_two_files_cannot_share_a_name_and_a_version_is_a_word(tmp_path):
         load_code(str(tmp_path / "two.py"))
     with pytest.raises(LnbenchError, match=r"'1\.2' is no version"):
         register_noise("worded", version="1.2")(lambda x, s, u: x)
+
+
+def test_processes_elsewhere_are_told_whole_paths(tmp_path, monkeypatch):
+    from robustbench_ln.user_code import allow, environment
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LNBENCH_PLUGINS", "")
+    assert environment() == {}
+    monkeypatch.setenv("LNBENCH_PLUGINS", "mine.py, package.nets")
+    allow("nets.py")
+    wanted = f"{tmp_path / 'mine.py'},package.nets,{tmp_path / 'nets.py'}"
+    assert environment() == {"LNBENCH_PLUGINS": wanted}
