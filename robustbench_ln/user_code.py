@@ -16,7 +16,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,7 @@ def named_code() -> tuple[str, ...]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment variable for processes elsewhere, files by their whole path; empty without it."""
+    """Return the environment variable for processes elsewhere, files by their whole path; empty if unset."""
     return {VARIABLE: ",".join(map(_place, named_code()))} if named_code() else {}
 
 
@@ -78,7 +78,8 @@ def load_code(code: str) -> ModuleType:
     place = _place(code)
     if place not in _loaded:
         try:
-            _loaded[place] = _load(code, place)
+            with messages_apart():
+                _loaded[place] = _load(code, place)
         except LnbenchError as error:
             _loaded[place] = error
     found = _loaded[place]
@@ -129,6 +130,11 @@ def reason(error: BaseException, file: str | None = None) -> str:
         return text
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f"{text} (line {lines[-1]} of {Path(file).name})" if file and lines else text
+
+
+def messages_apart() -> AbstractContextManager[Any]:
+    """Send what the user's code prints to stderr within the context: stdout is for a command's data."""
+    return redirect_stdout(sys.stderr)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.norms.registry import other_version
-from robustbench_ln.user_code import code_called, load_code, origin_of, reason, version_of
+from robustbench_ln.user_code import code_called, load_code, messages_apart, origin_of, reason, version_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,7 +79,8 @@ def call_factory(factory: Factory) -> nn.Module:
     what = f"The function '{getattr(factory, '__name__', factory)}' of {origin_of(factory)}"
     file = getattr(getattr(factory, "__code__", None), "co_filename", None)
     try:
-        network = factory()
+        with messages_apart():
+            network = factory()
     except (Exception, SystemExit) as error:
         if isinstance(error, LnbenchError):
             raise

@@ -13,7 +13,7 @@ from robustbench_ln.noise.corrupt import NOISES
 from robustbench_ln.noise.draws import DrawKind, FloatArray
 from robustbench_ln.noise.family import NoiseFamily
 from robustbench_ln.plugins import admit
-from robustbench_ln.user_code import origin_of, reason, version_of
+from robustbench_ln.user_code import messages_apart, origin_of, reason, version_of
 
 Apply = Callable[[FloatArray, float, FloatArray], FloatArray]
 Function = TypeVar("Function", bound=Apply)
@@ -114,7 +114,7 @@ class _Checked:
         given, own = images.view(), drawn.view()
         given.flags.writeable = own.flags.writeable = False
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), messages_apart():
                 noisy = self._function(given, sigma, own)
         except Exception as error:
             raise LnbenchError(

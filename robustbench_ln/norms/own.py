@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.norms.registry import NORMS, NormInfo
 from robustbench_ln.plugins import admit
-from robustbench_ln.user_code import origin_of, reason, version_of
+from robustbench_ln.user_code import messages_apart, origin_of, reason, version_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,7 +86,8 @@ class _Own:
         what = f"The norm '{self._name}' of {self._origin}"
         given = "".join(f", {option}={value}" for option, value in options.items())
         try:
-            layer = self._builder(channels, **options)
+            with messages_apart():
+                layer = self._builder(channels, **options)
         except Exception as error:
             if isinstance(error, LnbenchError):
                 raise

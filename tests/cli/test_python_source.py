@@ -13,6 +13,8 @@ from robustbench_ln.store.store import Store
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "convert.md").read_text(encoding="utf-8")
 MORE = """
+print("loaded")
+
 def raising():
     return 1 / 0
 
