@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, model_validator
 
 from robustbench_ln.benchmarks.fields import Declaration, Number, PositiveInt, Share, Text
+from robustbench_ln.noise import find_noise
 
 
 class AugmentSettings(Declaration):
@@ -103,4 +104,7 @@ class TrainSettings(Declaration):
         """
         always = ("epochs", "batch_size", "learning_rate", "decay")
         used = self.model_dump(mode="json", exclude_defaults=True)
+        if self.noisy is not None:
+            # With its version, where it is a noise of the user's.
+            used["noisy"]["noise"] = find_noise(self.noisy.noise).name
         return {name: getattr(self, name) for name in always} | used

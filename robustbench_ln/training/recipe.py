@@ -11,7 +11,6 @@ from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import PROTOCOL_VERSION, recipe_id, recipe_label
-from robustbench_ln.noise import find_noise
 from robustbench_ln.norms.registry import check_groups, find_norm
 from robustbench_ln.store.stored import StoredModel
 
@@ -106,7 +105,7 @@ def plan_recipes(
             raise LnbenchError(f"{number} is no number for {what}.", "Give 1 or more.")
     changes = {"epochs": epochs, "dtype": dtype}
     given = {name: value for name, value in changes.items() if value is not None}
-    train = _with_full_names(benchmark.train.model_copy(update=given))
+    train = benchmark.train.model_copy(update=given)
     identity = data.identity("train", limit or benchmark.train_images)
     images = identity["limit"] or data.info.splits["train"].images
     if images < train.batch_size:
@@ -173,14 +172,6 @@ def starting_from(benchmark: Benchmark, model: StoredModel, norms: Collection[st
             "start": model.id,
         }
     )
-
-
-def _with_full_names(train: TrainSettings) -> TrainSettings:
-    """Return settings whose noise is named with its version, where it is the user's."""
-    if train.noisy is None:
-        return train
-    noisy = train.noisy.model_copy(update={"noise": find_noise(train.noisy.noise).name})
-    return train.model_copy(update={"noisy": noisy})
 
 
 def _own_options(benchmark: Benchmark, norm: str) -> Mapping[str, Any]:

@@ -121,3 +121,17 @@ def test_processes_elsewhere_are_told_whole_paths(tmp_path, monkeypatch):
     allow("nets.py")
     wanted = f"{tmp_path / 'mine.py'},package.nets,{tmp_path / 'nets.py'}"
     assert environment() == {"LNBENCH_PLUGINS": wanted}
+
+
+def test_a_recipe_names_the_version_of_the_noise_of_its_copies():
+    from robustbench_ln.benchmarks.training import TrainSettings
+
+    register_noise("shade", draws="none", version="7")(lambda x, s, n: x * np.float32(1 - s))
+    plain = {"epochs": 1, "batch_size": 8, "learning_rate": 0.1}
+    noisy = {"noise": "shade", "sigma": 0.5, "share": 0.3}
+    card = TrainSettings.model_validate(plain | {"noisy": noisy}).card()
+    assert card["noisy"] == noisy | {"noise": "shade@7"}
+    assert (
+        TrainSettings.model_validate(plain | {"noisy": noisy | {"noise": "agn"}}).card()["noisy"]["noise"]
+        == "agn"
+    )
