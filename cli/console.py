@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import category
 
 from rich.console import Console
 from rich.markup import escape
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 #: Exit code of a command that did only a part of what was asked.
 SOME_FAILED = 3
@@ -57,27 +54,4 @@ def harmless(text: str) -> str:
     """Return a text without what steers a terminal, which names in a stranger's results may hold."""
     return "".join(
         repr(letter)[1:-1] if category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text
-    )
-
-
-def progress_bar(*, quiet: bool) -> Progress:
-    """Return a bar on stderr that shows nothing unless a person looks at a terminal."""
-    # Takes a fifth of the time of `lnbench --help`, which draws none.
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=messages,
-        disable=quiet or not sys.stderr.isatty(),
     )

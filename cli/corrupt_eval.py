@@ -185,6 +185,7 @@ def corrupt_eval(
     dry_run: options.DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Measure every trained model in every test-time mode that fits it, as noise grows.
 
@@ -255,7 +256,7 @@ def corrupt_eval(
     whole = passes
     if part is not None:
         passes = take_shard(passes, part)
-    plan = tell_plan(store, passes, f", shard {part}" if part else "", quiet=quiet or json)
+    plan = tell_plan(store, passes, f", shard {part}" if part else "", quiet=quiet or json, verbose=verbose)
     if dry_run:
         if json:
             print_json(plan.document())

@@ -14,7 +14,8 @@ from robustbench_ln.sweep.plan import NoisyPass, missing
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.threads import default_workers
 
-from .console import progress_bar, say
+from .console import say
+from .progress import progress
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,41 @@ class Measured:
         }
 
 
-def tell_plan(store: Store, passes: Sequence[NoisyPass], shard: str, *, quiet: bool) -> Measured:
+def tell_plan(
+    store: Store, passes: Sequence[NoisyPass], shard: str, *, quiet: bool, verbose: bool = False
+) -> Measured:
     """Say how many cells a plan has and how many of them are measured, and return these numbers."""
-    todo = missing(passes, store.cell_ids())
+    finished = store.cell_ids()
+    todo = missing(passes, finished)
+    if verbose:
+        for line in plan_lines(store, passes, finished):
+            say(line, quiet=quiet)
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     models = len({cell.model.id for one in passes for cell in one.cells})
     text = f"{planned} cells from {models} models{shard}, {planned - left} of them measured already."
     say(text, quiet=quiet)
     return Measured(planned, left, 0)
+
+
+def plan_lines(store: Store, passes: Sequence[NoisyPass], finished: set[str]) -> list[str]:
+    """Return what a plan takes, what of it is measured, and which networks it leaves out."""
+    lines = [
+        f"Test images: {name} in '{folder}'."
+        for name, folder in dict.fromkeys((one.data.info.name, one.data.folder) for one in passes)
+    ]
+    planned: dict[str, list[bool]] = {}
+    for one in passes:
+        for cell in one.cells:
+            # A title begins with the name up to its first dot, and ends with its sigma.
+            rest = cell.title.removeprefix(cell.model.id.partition(".")[0]).rpartition(" ")[0]
+            planned.setdefault(f"{cell.model.id}{rest}", []).append(cell.id in finished)
+    lines += [
+        f"Chosen: {title}: {sum(done)} of {len(done)} cells measured already."
+        for title, done in planned.items()
+    ]
+    chosen = {cell.model.id for one in passes for cell in one.cells}
+    left_out = [name for name in store.model_ids() if name not in chosen]
+    return lines + [f"Left out: {name}: it, its seed, data or modes are not asked for." for name in left_out]
 
 
 def measure(
@@ -98,8 +126,7 @@ def measure(
         return []
     store.check_writable()
     store.publish_run(run_id, provenance.run_record(sys.argv[1:], request))
-    with progress_bar(quiet=quiet or json) as bar:
-        task = bar.add_task("measuring", total=sum(len(one.cells) for one in todo))
+    with progress(sum(len(one.cells) for one in todo), "cells", quiet=quiet, json=json) as tell:
         places: set[str] = set()
 
         def show(outcomes: Sequence[Outcome]) -> None:
@@ -108,9 +135,7 @@ def measure(
                     places.add(outcome.place)
                     precision = f"{where.precision.name} ({where.precision.reason})"
                     say(f"Computing on {outcome.place}, in {precision}.", quiet=quiet or json)
-                bar.update(task, advance=1, description=outcome.line)
-                if (bar.disable or outcome.failure) and not json:
-                    say(outcome.line, quiet=quiet and not outcome.failure)
+                tell(outcome.line, outcome.brief, important=bool(outcome.failure))
 
         if where.executor == "ray":
             from robustbench_ln.sweep.on_ray import run_passes_on_ray

@@ -149,6 +149,12 @@ TrainSeeds = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no messages.")]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Also say what is chosen, what is left out or there already, and why."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Say what would be done; train and measure nothing.")
 ]

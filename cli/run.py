@@ -24,7 +24,8 @@ from robustbench_ln.threads import default_workers
 from robustbench_ln.training.recipe import Recipe
 
 from . import complete, options
-from .console import SOME_FAILED, print_error, print_json, progress_bar, say
+from .console import SOME_FAILED, print_error, print_json, say
+from .progress import epoch_told, progress
 
 if TYPE_CHECKING:
     from robustbench_ln.training.state import Epoch
@@ -87,6 +88,7 @@ def run(
     dry_run: options.DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Train what is missing for the paper's items, measure what is missing, and write results/paper.html.
 
@@ -110,6 +112,12 @@ def run(
     trainings, cells = sum(one.training for one in todo), sum(one.cells for one in todo)
     for name, error in work.obstacles.items():
         print_error(f"Benchmark '{name}' cannot be run. {error.message}", error.hint, as_json=json)
+    for one in todo if dry_run or verbose else ():
+        if one.training or one.passes:
+            what = "train, then " if one.training else ""
+            say(f"  {one.work.recipe.name}: {what}{counted(one.cells, 'cell')}", quiet=quiet or json)
+        elif verbose:
+            say(f"  {one.work.recipe.name}: nothing is missing", quiet=quiet or json)
     if dry_run:
         minutes = estimate_seconds(todo, resources) / 60
         say(
@@ -117,10 +125,6 @@ def run(
             f"{counted(round(minutes), 'minute')} on this machine as busy as it is now.",
             quiet=quiet or json,
         )
-        for one in todo:
-            if one.training or one.passes:
-                what = "train, then " if one.training else ""
-                say(f"  {one.work.recipe.name}: {what}{counted(one.cells, 'cell')}", quiet=quiet or json)
         if json:
             print_json(
                 {
@@ -139,23 +143,14 @@ def run(
         store.check_writable()
         run_id = provenance.new_run_id()
         store.publish_run(run_id, provenance.run_record(sys.argv[1:], {"run": asked.request()}))
-        with progress_bar(quiet=quiet or json) as bar:
-            epochs = sum(one.work.recipe.train.epochs for one in todo if one.training)
-            task = bar.add_task("running", total=epochs + cells)
-
-            def show(line: str, *, important: bool = False) -> None:
-                bar.update(task, advance=1, description=line)
-                if (bar.disable or important) and not json:
-                    say(line, quiet=quiet and not important)
+        epochs = sum(one.work.recipe.train.epochs for one in todo if one.training)
+        with progress(epochs + cells, "epochs and cells", quiet=quiet, json=json) as tell:
 
             def show_epoch(recipe: Recipe, epoch: Epoch) -> None:
-                show(
-                    f"{recipe.label}: epoch {epoch.epoch}/{recipe.train.epochs}, "
-                    f"test accuracy {epoch.test_accuracy:.2%}, {epoch.seconds:.1f} s"
-                )
+                tell(*epoch_told(recipe, epoch))
 
             def show_cell(outcome: Outcome) -> None:
-                show(outcome.line, important=bool(outcome.failure))
+                tell(outcome.line, outcome.brief, important=bool(outcome.failure))
 
             done = run_todo(
                 todo, store, run_id=run_id, resources=resources, on_epoch=show_epoch, on_outcome=show_cell

@@ -82,6 +82,7 @@ def stress(
     dry_run: options.DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Measure networks in other company: images in other orders, and in smaller and larger sets.
 
@@ -107,7 +108,7 @@ def stress(
         noise_seeds=parse_seeds(noise_seeds),
         order_seeds=parse_seeds(order_seeds),
     )
-    plan = tell_plan(store, passes, "", quiet=quiet or json)
+    plan = tell_plan(store, passes, "", quiet=quiet or json, verbose=verbose)
     if dry_run:
         if json:
             print_json(plan.document())

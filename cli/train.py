@@ -23,7 +23,8 @@ from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
 from robustbench_ln.training.run import look_up, train_missing
 
 from . import complete, options
-from .console import SOME_FAILED, print_error, print_json, progress_bar, say
+from .console import SOME_FAILED, print_error, print_json, say
+from .progress import epoch_told, progress
 
 if TYPE_CHECKING:
     from robustbench_ln.training.state import Epoch
@@ -96,6 +97,7 @@ def train(
     dry_run: options.DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Train the networks of a benchmark, one for each norm and seed.
 
@@ -137,6 +139,11 @@ def train(
     recipes = [recipe_on(recipe, ranks, sync_bn=sync_bn) for recipe in recipes]
     asked = look_up(recipes, store)
     missing = [one.recipe for one in asked if one.model is None]
+    if verbose:
+        say(f"Images: {data_set.info.name} in '{data_set.folder}'.", quiet=quiet or json)
+        for one in asked:
+            there = "is to be trained" if one.model is None else f"is trained already, as {one.model.id}"
+            say(f"Chosen: {one.recipe.name} {there}.", quiet=quiet or json)
     if dry_run:
         for recipe in missing:
             say(
@@ -156,15 +163,10 @@ def train(
         store.publish_run(
             run_id, provenance.run_record(sys.argv[1:], {"train": [one.card() for one in missing]})
         )
-    with progress_bar(quiet=quiet or json) as bar:
-        task = bar.add_task("training", total=sum(recipe.train.epochs for recipe in missing))
+    with progress(sum(recipe.train.epochs for recipe in missing), "epochs", quiet=quiet, json=json) as tell:
 
         def show(recipe: Recipe, epoch: Epoch) -> None:
-            progress = f"{recipe.label}: epoch {epoch.epoch}/{recipe.train.epochs}"
-            line = f"{progress}, test accuracy {epoch.test_accuracy:.2%}"
-            bar.update(task, advance=1, description=line)
-            if bar.disable and not json:
-                say(f"{line}, loss {epoch.loss:.4f}, {epoch.seconds:.1f} s", quiet=quiet)
+            tell(*epoch_told(recipe, epoch))
 
         outcomes = train_missing(
             asked,

@@ -38,6 +38,7 @@ class Outcome:
         correct: of them.
         place: where it was measured and why there; empty where it was not.
         failure: why it could not be measured; empty where it was.
+        seconds: of its pass, shared equally by the pass's cells, which are measured together.
     """
 
     cell_id: str
@@ -46,12 +47,23 @@ class Outcome:
     correct: int
     place: str
     failure: str = ""
+    seconds: float = 0.0
 
     @property
     def line(self) -> str:
         """What a person is told of it."""
-        result = self.failure or f"{self.correct / self.images:.2%} of {self.images}"
-        return f"{self.title}: {result}"
+        measured = f"{self.accuracy} of {self.images}, {self.seconds:.2f} s"
+        return f"{self.title}: {self.failure or measured}"
+
+    @property
+    def brief(self) -> str:
+        """What a bar shows of it, the number first."""
+        return f"{'failed' if self.failure else self.accuracy} {self.title}"
+
+    @property
+    def accuracy(self) -> str:
+        """Its accuracy in per cent; empty for a failure."""
+        return f"{self.correct / self.images:.2%}" if self.images else ""
 
 
 def run_passes(
@@ -114,17 +126,18 @@ def pass_call(store: Store, one: NoisyPass, run_id: str, threads: int, device: s
 def publish(store: Store, one: NoisyPass, measured: Measured, run_id: str) -> list[Outcome]:
     """Publish what was measured of a pass, and return how each of its cells ended."""
     how = {"run_id": run_id, **measured.how}
+    seconds = measured.how["pass_seconds"] / len(one.cells)
     outcomes = []
     for cell, result in zip(one.cells, measured.results, strict=True):
         if isinstance(result, LnbenchError):
             failure = {"identity": cell.identity, "reason": str(result), "how": how}
             store.publish_failure(cell.id, run_id, failure)
-            outcomes.append(Outcome(cell.id, cell.title, 0, 0, measured.place, str(result)))
+            outcomes.append(Outcome(cell.id, cell.title, 0, 0, measured.place, str(result), seconds))
         else:
             store.publish_cell(cell.id, cell.identity, result, how)
             counts = result.record()
             images, correct = counts["images"], counts["correct"]
-            outcomes.append(Outcome(cell.id, cell.title, images, correct, measured.place))
+            outcomes.append(Outcome(cell.id, cell.title, images, correct, measured.place, "", seconds))
     return outcomes
 
 

@@ -81,7 +81,7 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(kills, trained, swept, forks, 
         lambda folder: shutil.copytree(trained.folder / "results", folder / "results") and None,
         cells_of,
         lambda folder: len(cells_of(folder)) // 2,
-        re.compile(r", agn \S+: \S+% of 20$", re.MULTILINE),
+        re.compile(r", agn \S+: \S+% of 20, \S+ s$", re.MULTILINE),
     )
     print("sweep:", kill_repeatedly(kills, work, swept, forks, tmp_path))
 
