@@ -13,7 +13,7 @@ import pytest
 SCRIPT = """
 from lnbench_cli.progress import progress
 with progress(2, "cells", quiet={quiet}, json={json}) as tell:
-    tell("a-network-with-a-long-name frozen, agn 1: 97.20% of 497, 0.25 s", "97.20% a-network-with-a-long-name")
+    tell("a-network-with-a-long-name frozen, agn 1: 97.20% of 497, 0.25 s", "97.20% a-network")
     tell("another [red] one, agn 1: it failed", "failed another [red] one", important=True)
 """
 LINES = [
