@@ -245,7 +245,7 @@ def corrupt_eval(
             data_dir,
             image_size,
             skip_unreadable=skip_unreadable,
-            on_note=partial(say, quiet=quiet),
+            on_note=partial(say, quiet=quiet or json),
         )
         sweeps = [Sweep(pairs, settings)]
         if severity:

@@ -74,6 +74,11 @@ def lnbench(
     """Measure how image classifiers lose accuracy as noise grows, and what normalization adds."""
 
 
+#: What Typer raises for a mistake in a command line, and for none but the command's name.
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+_NO_ARGUMENTS = tuple(kind for kind in _USAGE_ERROR.__subclasses__() if kind.__name__ == "NoArgsIsHelpError")
+
+
 def main() -> None:
     """Run the command line; turn what went wrong into a sentence and an exit code."""
     # Closed streams are None, which nothing can be printed to.
@@ -81,7 +86,9 @@ def main() -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _stop)
     try:
-        _run()
+        code = app(prog_name="lnbench", standalone_mode=False)
+    except _USAGE_ERROR as error:
+        _fail_usage(error)
     except LnbenchError as error:
         _fail(error.message, error.hint)
     except BrokenPipeError:
@@ -104,22 +111,16 @@ def main() -> None:
     except Stopped as stopped:
         say("Stopped. What was finished is kept: run the same command again to go on.")
         sys.exit(128 + stopped.signum)
-
-
-#: Of a wrong command line; Typer names only its subclasses.
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]
-
-
-def _run() -> None:
-    """Run the command line; under --json a wrong one is told as JSON, too."""
-    if "--json" not in sys.argv:
-        app(prog_name="lnbench")
-    try:
-        code = app(prog_name="lnbench", standalone_mode=False)
-    except _UsageError as error:
-        context = f"Try: {error.ctx.command_path} --help" if error.ctx else ""
-        _fail(error.format_message(), context)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail_usage(error: Any) -> NoReturn:
+    """Say what is wrong with a command line in a sentence, as of any other mistake."""
+    if isinstance(error, _NO_ARGUMENTS):
+        # The help has been printed already.
+        sys.exit(2)
+    path = error.ctx.command_path if error.ctx else "lnbench"
+    _fail(error.format_message(), f"Try: {path} --help")
 
 
 def _fail(message: str, hint: str) -> NoReturn:

@@ -99,7 +99,7 @@ def stress(
     )
     store = writable_store(results)
     models = choose_models(store, model or [])
-    pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet))
+    pairs = pair_with_data(models, data, data_dir, image_size, on_note=partial(say, quiet=quiet or json))
     passes = plan_stress(
         pairs,
         settings,

@@ -124,7 +124,7 @@ def train(
         data_dir,
         image_size or (declared.image_size if takes_image_size(data or declared.data) else None),
         skip_unreadable=skip_unreadable,
-        on_note=partial(say, quiet=quiet),
+        on_note=partial(say, quiet=quiet or json),
     )
     recipes = plan_recipes(
         benchmark,
@@ -148,11 +148,11 @@ def train(
         for recipe in missing:
             say(
                 f"Would train {recipe.label} ({recipe.train.epochs} epochs of {recipe.data['name']}).",
-                quiet=quiet,
+                quiet=quiet or json,
             )
         if json:
             print_json({"asked": len(asked), "missing": [recipe.label for recipe in missing]})
-        say(f"{len(asked) - len(missing)} of {len(asked)} models are trained already.", quiet=quiet)
+        say(f"{len(asked) - len(missing)} of {len(asked)} models are trained already.", quiet=quiet or json)
         return
 
     if precision is not None and missing:

@@ -22,8 +22,8 @@ from robustbench_ln.modes import MODES
 from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
+from robustbench_ln.sweep.stress import ORDERS as STRESS_ORDERS
 from robustbench_ln.sweep.stress import Composition, compositions
-from robustbench_ln.sweep.stress_grid import ORDERS as STRESS_ORDERS
 
 #: Controls of LocalNorm in mode batch: what is taken away from it, norm, and whether sets have N/K images.
 CONTROLS = (

@@ -22,7 +22,7 @@ def handlers_come_back():
 
 
 def ended_by(error: BaseException, monkeypatch, *arguments: str) -> int:
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(cli, "app", fail)
@@ -50,7 +50,7 @@ def test_too_little_memory_is_a_sentence_and_under_json_a_document(monkeypatch, 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), ZeroDivisionError()])
 def test_a_defect_is_not_dressed_up(error, monkeypatch):
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(cli, "app", fail)
