@@ -48,6 +48,15 @@ def report(
             autocompletion=complete.noises,
         ),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GLOB",
+            help="The networks that others are held against.",
+            show_default="those with BatchNorm",
+            autocompletion=complete.models,
+        ),
+    ] = None,
     figures: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +82,7 @@ def report(
         title=title,
         format=format,
         selection=Selection(tuple(select or ()), tuple(noise or ())),
+        reference=reference,
         figures=figures,
     )
     say_problems(built.problems, quiet=json)

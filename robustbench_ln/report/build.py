@@ -15,7 +15,7 @@ from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
 from robustbench_ln.report.selection import ALL, Selection
-from robustbench_ln.store.results import Results
+from robustbench_ln.store.results import Results, choose_names
 
 #: Of a page that is given no other.
 TITLE = "Accuracy under growing noise"
@@ -53,6 +53,7 @@ def build_report(
     title: str = TITLE,
     format: str = "html",
     selection: Selection = ALL,
+    reference: str | None = None,
     figures: Path | None = None,
 ) -> Report:
     """Write the page and `results.csv`, unless they show all that the store holds already.
@@ -69,6 +70,7 @@ def build_report(
         title: the page's heading.
         format: "html", or "md" for Markdown, whose page is `report.md` unless `path` is given.
         selection: what the page and the figures show; `results.csv` has all cells.
+        reference: a pattern over networks that others are held against; None for BatchNorm's.
         figures: also write each figure as SVG and PDF with its numbers as CSV into this folder; the page is
             then written in any case.
 
@@ -89,7 +91,9 @@ def build_report(
         raise LnbenchError(f"'{page}' holds the results themselves.", "Name another file with --out FILE.")
     table = store.table
     _check_cells(store)
-    inputs = _digest(store, data_dir, title, format, selection)
+    if reference is not None:
+        choose_names(store.model_ids() or sorted(_named(store)), [reference], store.root)
+    inputs = _digest(store, data_dir, [title, format, reference], selection)
     if (table is None or table.is_file()) and digest_of(page) == inputs and figures is None:
         return Report(page, rebuilt=False)
 
@@ -107,7 +111,7 @@ def build_report(
 
     gathered = gather(store, data_dir, selection)
     with drawn_for_papers(figures is not None):
-        contents = contents_of(gathered, title)
+        contents = contents_of(gathered, title, reference)
     written = write_figures(contents, figures) if figures is not None else {}
     if format == "md":
         text = render_markdown(contents, inputs, written, page.parent)
@@ -130,14 +134,18 @@ def _check_cells(store: Results) -> None:
     )
 
 
-def _digest(store: Results, data_dir: Path, title: str, format: str, selection: Selection) -> str:
+def _named(store: Results) -> set[str]:
+    """Return the networks that cells name, where their cards are not there."""
+    return {str(store.identity(cell)["model"]["id"]) for cell in store.cell_ids()}
+
+
+def _digest(store: Results, data_dir: Path, settings: list[str | None], selection: Selection) -> str:
     """Return what names the page's content; nothing in a store is ever changed, so names are enough."""
     return content_hash(
         {
             "page": PAGE_VERSION,
             "lnbench": __version__,
-            "title": title,
-            "format": format,
+            "settings": settings,
             "selection": [*selection.models, "", *selection.noises],
             "store": store.fingerprint(),
             "data": sorted(folder.name for folder in decoded_folders(data_dir)),

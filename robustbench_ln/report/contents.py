@@ -91,9 +91,15 @@ class Contents:
             yield from section.exhibits
 
 
-def contents_of(inputs: Inputs, title: str) -> Contents:
-    """Draw the figures and write the tables and sentences of a page."""
-    sections = [_data_section(inputs, data, inputs.problems) for data in inputs.data]
+def contents_of(inputs: Inputs, title: str, reference: str | None = None) -> Contents:
+    """Draw the figures and write the tables and sentences of a page.
+
+    Args:
+        inputs: what it shows.
+        title: its heading.
+        reference: a pattern over networks that others are held against; None for BatchNorm's.
+    """
+    sections = [_data_section(inputs, data, reference) for data in inputs.data]
     return Contents(
         title=title,
         statement=measured_sentence(inputs),
@@ -111,25 +117,27 @@ def contents_of(inputs: Inputs, title: str) -> Contents:
     )
 
 
-def _data_section(inputs: Inputs, data: DataGroup, problems: list[str]) -> DataSection:
+def _data_section(inputs: Inputs, data: DataGroup, reference: str | None) -> DataSection:
     return DataSection(
         data.label,
         data.data is not None,
-        headline(data),
-        [_noise_section(inputs, data, noise, problems) for noise in data.noises],
+        headline(data, reference),
+        [_noise_section(inputs, data, noise) for noise in data.noises],
         cover(inputs, data),
         _coupled_sentence(data),
     )
 
 
-def _noise_section(inputs: Inputs, data: DataGroup, noise: NoiseGroup, problems: list[str]) -> NoiseSection:
+def _noise_section(inputs: Inputs, data: DataGroup, noise: NoiseGroup) -> NoiseSection:
     home = noise.home
     confusions = []
     for curve in dict.fromkeys(home["curve_label"]):
         try:
             confusions.append(draw_confusions(inputs.store, data, noise, curve))
         except LnbenchError as error:
-            problems.append(f"No confusion matrix of {curve}: {error}".replace(f"{inputs.store.root}/", ""))
+            inputs.problems.append(
+                f"No confusion matrix of {curve}: {error}".replace(f"{inputs.store.root}/", "")
+            )
     return NoiseSection(
         noise.label,
         None if home.empty else draw_home_curves(data, noise, home_styles(data)),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from robustbench_ln.modes import MODES
@@ -51,6 +54,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         axes.set_xlabel(sigma_meaning(noise.spec.family, width))
         add_legend(figure, styles, width)
         picture = as_picture(figure)
+        plot = _plot(axes, styles, 1 / len(data.classes))
     where = f"{data.label} under {noise.label}"
     return Exhibit(
         picture,
@@ -60,6 +64,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         csv_uri(_plotted(cells, "curve_label")),
         csv_name("curves", data.label, noise.label),
         [by_sigma(f"Accuracy on {where}, with 95 % interval", cells, "curve_label", styles.labels)],
+        plot,
     )
 
 
@@ -139,6 +144,22 @@ def _in_words(cells: pd.DataFrame, label: str, styles: Styles) -> str:
         end = f"{percent(last['accuracy'])} at sigma {last['sigma_text']}"
         sentences.append(f"{name} has {start}" + (f" and {end}." if len(curve) > 1 else "."))
     return " ".join(sentences)
+
+
+def _plot(axes: Axes, styles: Styles, chance: float) -> str:
+    """Return what the page's script needs to draw the lines again: where the axes are, and the colours."""
+    left, bottom, width, height = axes.get_position().bounds
+    return json.dumps(
+        {
+            "kind": "curves",
+            # From the upper left corner, as shares of the figure.
+            "axes": [round(share, 5) for share in (left, 1 - bottom - height, width, height)],
+            "sigma": [round(float(limit), 6) for limit in axes.get_xlim()],
+            "lines": {label: to_hex(styles.colours[label]) for label in styles.labels},
+            "dashes": {label: list(styles.dashes[label]) for label in styles.labels},
+            "chance": chance,
+        }
+    )
 
 
 def _plotted(cells: pd.DataFrame, label: str) -> pd.DataFrame:

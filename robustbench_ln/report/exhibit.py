@@ -47,6 +47,8 @@ class Exhibit:
         csv: a data URI of exactly the numbers that are drawn.
         csv_name: the file name to save them under.
         tables: the same numbers to read.
+        plot: for the page's script, as JSON: what kind of figure it is, and how its numbers are drawn; empty
+            where it has nothing to explore.
     """
 
     picture: Picture
@@ -55,6 +57,7 @@ class Exhibit:
     csv: str
     csv_name: str
     tables: list[Table]
+    plot: str = ""
 
 
 def uri_content(uri: str) -> bytes:

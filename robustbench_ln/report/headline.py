@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from robustbench_ln.metrics import CURVE, summarize_curves
+from robustbench_ln.metrics import CURVE, area_under_curve, summarize_curves
 from robustbench_ln.report.company import spread_table
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
+from robustbench_ln.report.reference import difference_over_seeds, differences, reference_rows
 
 _SEED_LUCK = "differences between norms include seed-to-seed luck"
 
@@ -37,6 +38,7 @@ class HeadlineRow:
     interval: str
     area: Score
     half: Score
+    difference: str
     sigmas: str
     images: str
     seed: str
@@ -62,6 +64,11 @@ class Headline:
     remarks: list[str]
 
     @property
+    def compared(self) -> bool:
+        """Whether some network is held against a reference."""
+        return any("(" in row.difference for row in self.rows)
+
+    @property
     def marked(self) -> bool:
         """Whether some number is marked best."""
         return any(score.best for row in self.rows for score in (row.clean, row.area, row.half))
@@ -81,12 +88,21 @@ def measured_sentence(inputs: Inputs) -> str:
     )
 
 
-def headline(data: DataGroup) -> Headline:
-    """Return the headline of a data set."""
+def headline(data: DataGroup, reference: str | None = None) -> Headline:
+    """Return the headline of a data set.
+
+    Args:
+        data: the data set.
+        reference: a pattern over networks that others are held against; None for BatchNorm's.
+    """
     summaries = [_summaries(noise) for noise in data.noises if not noise.home.empty]
-    rows = [row for summary in summaries for row in _rows(summary)]
+    rows = [row for summary in summaries for row in _rows(summary, reference)]
     return Headline(
-        data.label, rows, spread_table(data), _over_seeds(data, summaries), _remarks(data, summaries)
+        data.label,
+        rows,
+        spread_table(data),
+        _over_seeds(data, summaries, reference),
+        _remarks(data, summaries),
     )
 
 
@@ -94,19 +110,27 @@ def _summaries(noise: NoiseGroup) -> pd.DataFrame:
     """Return a row of `summarize_curves` for each curve in a home mode, with its labels and its sigmas."""
     home = noise.home
     first = home.drop_duplicates(CURVE)
-    sigmas = home.groupby(CURVE, dropna=False, sort=False)["sigma"].agg(lambda curve: tuple(sorted(curve)))
+    curves = home.groupby(CURVE, dropna=False, sort=False)
+    sigmas = curves["sigma"].agg(lambda curve: tuple(sorted(curve)))
+    # The mean over sigma of the bounds is what bounds the mean where all sigmas go wrong together.
+    low, high = (
+        [area_under_curve(curve["sigma"], curve[bound]) for _, curve in curves] for bound in ("low", "high")
+    )
     return summarize_curves(home).assign(
         label=first["curve_label"].to_numpy(),
         training=first["training"].to_numpy(),
         training_label=first["training_label"].to_numpy(),
         images=first["images"].to_numpy(),
         grid=sigmas.to_numpy(),
+        area_low=low,
+        area_high=high,
         noise_label=noise.label,
         repeats=first["repeats"].to_numpy(),
     )
 
 
-def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
+def _rows(summary: pd.DataFrame, reference: str | None) -> list[HeadlineRow]:
+    difference = differences(summary, reference)
     same_grid = summary["grid"].nunique() == 1
     clean = _best(summary["clean"])
     # The mean over another range of sigma is another number.
@@ -122,6 +146,7 @@ def _rows(summary: pd.DataFrame) -> list[HeadlineRow]:
             percent_range(row.clean_low, row.clean_high),
             Score(percent(row.area), area[position]),
             Score(_half_text(row.half_sigma, row.grid[-1]), half[position]),
+            difference[position],
             _grid_text(row.grid),
             number(row.images),
             str(row.train_seed),
@@ -151,11 +176,14 @@ def _grid_text(grid: tuple[float, ...]) -> str:
     return f"{sigma_text(grid[0])} to {sigma_text(grid[-1])} ({len(grid)})"
 
 
-def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame]) -> Table | None:
+def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame], reference: str | None) -> Table | None:
     """Return means over training seeds with their range, for norms that were trained more than once."""
     rows = []
     for summary in summaries:
-        for _, own in summary.groupby("training", sort=False):
+        others = summary[reference_rows(summary, reference)]
+        first = others["training"].iloc[0] if len(others) else None
+        other = others[others["training"] == first].groupby("train_seed")["area"].mean()
+        for training, own in summary.groupby("training", sort=False):
             # Repeats with other noise or orders are no further draws of a seed.
             seeds = own.groupby("train_seed")[["clean", "area"]].mean()
             if len(seeds) > 1:
@@ -164,11 +192,16 @@ def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame]) -> Table | None:
                     for name in ("clean", "area")
                 ]
                 label = own["training_label"].iloc[0]
-                rows.append([own["noise_label"].iloc[0], label, ", ".join(map(str, seeds.index)), *spread])
+                difference = "reference" if training == first else difference_over_seeds(seeds["area"], other)
+                listed_seeds = ", ".join(map(str, seeds.index))
+                rows.append([own["noise_label"].iloc[0], label, listed_seeds, *spread, difference])
     if not rows:
         return None
     caption = f"Mean over training seeds on {data.label}, lowest to highest in brackets"
-    columns = ["noise", "norm", "training seeds", "clean accuracy", "mean accuracy over sigma"]
+    columns = [
+        "noise", "norm", "training seeds", "clean accuracy", "mean accuracy over sigma",
+        "points above the reference (95 % t interval over seeds)",
+    ]  # fmt: skip
     return Table(caption, columns, rows, heads=2)
 
 

@@ -42,7 +42,8 @@ def _section(section: DataSection, places: Mapping[str, str]) -> Iterator[str]:
     if headline.rows:
         columns = [
             "network", "noise", "home mode", "clean accuracy", "95 % interval", "mean accuracy over sigma",
-            "sigma at half accuracy", "sigmas", "test images", "training seed", "repeats",
+            "sigma at half accuracy", "points above the reference", "sigmas", "test images",
+            "training seed", "repeats",
         ]  # fmt: skip
         rows = [
             [
@@ -53,6 +54,7 @@ def _section(section: DataSection, places: Mapping[str, str]) -> Iterator[str]:
                 row.interval,
                 _score(row.area),
                 _score(row.half),
+                row.difference,
                 row.sigmas,
                 row.images,
                 row.seed,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -10,7 +12,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import listed, number, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
-from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices
+from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices, ramp
 from robustbench_ln.store.results import Results
 
 _LISTED_CONFUSIONS = 10
@@ -44,9 +46,15 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
         f"at sigma {listed(sigmas)}.",
         csv_uri(table),
         csv_name("confusion", data.label, noise.label, curve),
-        [_matrix_table(where, cells, matrices, data.classes)]
-        if len(data.classes) <= NAMED_CLASSES
-        else [_confusion_list(where, table)],
+        [
+            _confusion_list(where, table),
+            *(
+                [_matrix_table(where, cells, matrices, data.classes)]
+                if len(data.classes) <= NAMED_CLASSES
+                else []
+            ),
+        ],
+        json.dumps({"kind": "confusion", "classes": data.classes, "ramp": ramp()}),
     )
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.ticker import PercentFormatter
 
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
@@ -58,6 +60,11 @@ def draw_matrices(
         _name_classes(axes, names, starts, pad=0.06 * count / side, turned=turned)
         draw_scale(axes.inset_axes((1 + 0.2 / across, 0, 0.12 / across, 1)))
         return as_picture(figure)
+
+
+def ramp() -> list[str]:
+    """Return colours of shares from 0 to 1, for the page's script."""
+    return [to_hex(mpl.colormaps[_COLOURS](share)) for share in np.linspace(0, 1, 9)]
 
 
 def show_shares(axes: Axes, canvas: npt.NDArray[np.float64], **how: Any) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from markupsafe import Markup
+
 from robustbench_ln import __version__
 from robustbench_ln.report.contents import Contents
 from robustbench_ln.report.template import asset, inlined, render
 
+#: In the order in which they stand in the page; the later ones use the first.
+_SCRIPTS = ("figures.js", "sort.js", "curves.js", "confusion.js")
 #: Longer tables of cells are folded away.
 _SHOWN_CELLS = 50
 
@@ -25,6 +29,6 @@ def render_page(contents: Contents, digest: str) -> str:
         version=__version__,
         several=len(contents.sections) > 1,
         fold_cells=len(contents.cells.rows) > _SHOWN_CELLS,
-        **inlined(asset("page.css"), asset("page.js")),
+        **inlined(asset("page.css"), Markup("").join(map(asset, _SCRIPTS))),
         **{field.name: getattr(contents, field.name) for field in fields(contents)},
     )

@@ -190,7 +190,7 @@ def choose_names(names: Sequence[str], patterns: Sequence[str], where: Path) -> 
     """
     chosen: dict[str, None] = {}
     for pattern in patterns or ("*",):
-        found = [name for name in names if _matches(name, pattern)]
+        found = [name for name in names if matches(name, pattern)]
         if not found:
             raise LnbenchError(
                 f"No model in '{where}' matches '{pattern}'.", f"Models: {', '.join(names[:20])}."
@@ -199,5 +199,6 @@ def choose_names(names: Sequence[str], patterns: Sequence[str], where: Path) -> 
     return list(chosen)
 
 
-def _matches(name: str, pattern: str) -> bool:
+def matches(name: str, pattern: str) -> bool:
+    """Return whether a model's name, or its first parts up to a dot, match a shell pattern."""
     return any(fnmatch.fnmatchcase(name, tried) for tried in (pattern, f"{pattern}.*"))

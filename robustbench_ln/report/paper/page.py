@@ -94,7 +94,7 @@ def render_paper(items: list[Item], room: Room, problems: list[str], digest: str
         "paper/paper.html",
         digest=digest,
         version=__version__,
-        **inlined(asset("page.css") + asset("paper/paper.css"), asset("page.js")),
+        **inlined(asset("page.css") + asset("paper/paper.css"), asset("sort.js")),
         sections=sections,
         outcomes=list(MARKS),
         marks=MARKS,
