@@ -12,17 +12,20 @@ from matplotlib.figure import Figure
 
 from robustbench_ln.modes import MODES
 from robustbench_ln.report.drawing import WIDTH, Styles, as_picture, figure_style, line_styles, shorten
-from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
-from robustbench_ln.report.formats import percent
+from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
+from robustbench_ln.report.formats import percent, sigma_text
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup
 from robustbench_ln.report.lines import (
     add_legend,
     by_sigma,
     draw_chance,
     draw_lines,
+    draw_printed,
     legend_rows,
+    paper_handle,
     sigma_meaning,
 )
+from robustbench_ln.report.printed import printed_points
 from robustbench_ln.report.repeats import interval_note
 
 _COLUMNS = [
@@ -42,17 +45,21 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
     """
     cells = noise.home
     styles = styles.only(list(cells["curve_label"]))
+    printed = printed_points(cells, noise.spec.name)
+    rings = [paper_handle()] if len(printed) else []
     # Several noises stand side by side.
     width = WIDTH if len(data.noises) == 1 else 5.0
     with figure_style():
-        height = 0.46 * width + 0.7 + 0.2 * legend_rows(styles, width)
+        height = 0.46 * width + 0.7 + 0.2 * legend_rows(styles, width, len(rings))
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         draw_lines(axes, cells, "curve_label", styles)
         draw_chance(axes, 1 / len(data.classes))
+        for row in printed.itertuples():
+            draw_printed(axes, row.sigma, row.paper, styles.colours[row.curve_label])
         axes.set_title(f"accuracy under {noise.label}")
         axes.set_xlabel(sigma_meaning(noise.spec.family, width))
-        add_legend(figure, styles, width)
+        add_legend(figure, styles, width, more=rings)
         picture = as_picture(figure)
         plot = _plot(axes, styles, 1 / len(data.classes))
     where = f"{data.label} under {noise.label}"
@@ -60,10 +67,14 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         picture,
         f"Accuracy on {where} by sigma. {_in_words(cells, 'curve_label', styles)}",
         f"Accuracy on {where}, each network in its home mode. Bands: {interval_note(cells)} "
-        f"Dashed: chance, {percent(1 / len(data.classes))}.",
-        csv_uri(_plotted(cells, "curve_label")),
+        f"Dashed: chance, {percent(1 / len(data.classes))}."
+        + (" Rings: what the LocalNorm paper prints." if rings else ""),
+        csv_uri(_plotted(cells, "curve_label", printed)),
         csv_name("curves", data.label, noise.label),
-        [by_sigma(f"Accuracy on {where}, with 95 % interval", cells, "curve_label", styles.labels)],
+        [
+            by_sigma(f"Accuracy on {where}, with 95 % interval", cells, "curve_label", styles.labels),
+            *([_printed_table(where, printed)] if rings else []),
+        ],
         plot,
     )
 
@@ -162,5 +173,24 @@ def _plot(axes: Axes, styles: Styles, chance: float) -> str:
     )
 
 
-def _plotted(cells: pd.DataFrame, label: str) -> pd.DataFrame:
-    return cells[[label, *_COLUMNS]].rename(columns={label: "line"})
+def _printed_table(where: str, printed: pd.DataFrame) -> Table:
+    rows = [
+        [
+            row.curve_label,
+            row.item,
+            sigma_text(row.sigma),
+            percent(row.paper),
+            percent(row.measured),
+            f"{100 * (row.measured - row.paper):+.2f}",
+        ]
+        for row in printed.itertuples()
+    ]
+    columns = ["network", "in the paper", "sigma", "paper", "measured", "points above the paper"]
+    return Table(f"What the LocalNorm paper prints for accuracy on {where}", columns, rows, heads=2)
+
+
+def _plotted(cells: pd.DataFrame, label: str, printed: pd.DataFrame | None = None) -> pd.DataFrame:
+    drawn = cells[[label, *_COLUMNS]]
+    if printed is not None and len(printed):
+        drawn = drawn.merge(printed[[label, "sigma", "paper"]], how="left", on=[label, "sigma"])
+    return drawn.rename(columns={label: "line"})

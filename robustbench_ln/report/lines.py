@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from robustbench_ln.noise import NoiseFamily
@@ -85,6 +86,18 @@ def draw_chance(axes: Axes, chance: float, *, named: bool = True) -> None:
             fontsize=8.5,
             color=_CHANCE,
         )
+
+
+def draw_printed(axes: Axes, sigma: float, accuracy: float, colour: Any) -> None:
+    """Draw a ring for a number that the paper prints."""
+    axes.plot([sigma], [accuracy], linestyle="", marker="o", markersize=8, mfc="none", mec=colour, mew=1.4)
+
+
+def paper_handle() -> Line2D:
+    """Return the entry of a legend for the numbers that the paper prints."""
+    return Line2D(
+        [], [], linestyle="", marker="o", markersize=8, mfc="none", mec="#26241f", mew=1.4, label="paper"
+    )
 
 
 def add_legend(

@@ -9,7 +9,7 @@ from robustbench_ln.report.exhibit import Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number, percent, percent_range
 from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, unmeasured
 from robustbench_ln.report.paper.points import interval_sentence, line_points
-from robustbench_ln.report.paper.printed import printed_accuracies
+from robustbench_ln.report.printed import printed_accuracies
 
 
 def draw_accuracies(item: Item, room: Room) -> Drawn:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.artist import Artist
-from matplotlib.lines import Line2D
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.experiments.evidence import Evidence
@@ -17,13 +16,13 @@ from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.report.drawing import Styles, as_picture, figure_style, line_styles
 from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, sigma_text
-from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma_meaning
+from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, paper_handle, sigma_meaning
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import Panels, make_panels, room_for
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, find_images
 from robustbench_ln.report.paper.points import interval_sentence, line_points
-from robustbench_ln.report.paper.printed import printed_accuracies
 from robustbench_ln.report.paper.strip import STRIP, draw_strip, widen_axis
+from robustbench_ln.report.printed import printed_accuracies
 
 #: Lines of more points carry markers at some of them.
 _MARKED = 16
@@ -98,13 +97,6 @@ def styles_of(points: pd.DataFrame, label: str) -> Styles:
     ]
     order = [*MODES, "batch, small sets"]
     return line_styles(dict(zip(points[label], families, strict=True)), order)
-
-
-def paper_handle() -> Line2D:
-    """Return the entry of a legend for the numbers that the paper prints."""
-    return Line2D(
-        [], [], linestyle="", marker="o", markersize=8, mfc="none", mec="#26241f", mew=1.4, label="paper"
-    )
 
 
 def _printed(item: Item, points: pd.DataFrame, label: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from robustbench_ln.report.paper.printed import printed_accuracies
+from robustbench_ln.report.printed import printed_accuracies
 from tests.experiments.measured import experiment
 
 LINE = {
@@ -43,3 +43,26 @@ def test_a_clean_number_is_of_every_noise():
     item = experiment("{rule: value, of: {norm: localnorm}, paper: 90}")
     assert printed_accuracies(item, LINE) == {0.0: 0.9}
     assert printed_accuracies(item, LINE | {"kind": "mbn"}) == {0.0: 0.9}
+
+
+def test_the_page_shows_what_the_paper_prints_with_the_difference(maker, build):
+    maker.curve((98, 40, 15), sigmas=("0", "1", "2"), images=100, benchmark="mnist", data="mnist")
+    page = build()
+    rows = {row["sigma"]: row for row in page.table("What the LocalNorm paper prints")}
+    # Table 1 and Fig 7 of the paper.
+    assert {sigma: row["paper"] for sigma, row in rows.items()} == {
+        "0": "99.61 %",
+        "1": "44.67 %",
+        "2": "10.00 %",
+    }
+    assert [row["points above the paper"] for row in rows.values()] == ["-1.61", "-4.67", "+5.00"]
+    drawn = page.csv("curves-mnist-agn.csv")
+    assert drawn["paper"].tolist() == [0.9961, 0.4467, 0.1]
+    assert "paper" in page.text
+
+
+@pytest.mark.parametrize("changes", [{"data": "digits"}, {"benchmark": "mine"}, {"noise": "darken"}])
+def test_other_data_networks_and_noises_have_no_number_of_the_paper(changes, maker, build):
+    maker.curve((9, 4, 1), sigmas=("0", "0.5", "1"), **({"benchmark": "mnist", "data": "mnist"} | changes))
+    page = build()
+    assert not [caption for caption in page.tables if "paper prints" in caption]
