@@ -139,6 +139,9 @@ def _text(value: Any) -> str:
 
 def _list_experiments(path: Path, select: list[str], preset: str | None, results: Path, json: bool) -> None:
     items = {item.name: item for item in items_of(path)}
+    if not items and not json:
+        say(f"'{path}' declares no experiments. lnbench list benchmarks says what it declares.")
+        return
     chosen = matching("experiments", list(items), select)
     if not (json or preset or results.exists() or results.suffix == ".npz"):
         print_items(

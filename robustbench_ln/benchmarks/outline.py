@@ -37,6 +37,8 @@ def items_of(path: Path) -> list[Item]:
     """
     file = YamlFile(path)
     experiments = file.value.get("experiments") if isinstance(file.value, dict) else None
+    if isinstance(file.value, dict) and "benchmarks" in file.value and "experiments" not in file.value:
+        return []
     if not isinstance(experiments, dict):
         raise file.error(
             ("experiments",), "expected experiments by name.", "See docs/reference/benchmarks.md."

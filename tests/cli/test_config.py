@@ -104,6 +104,8 @@ def test_the_file_to_begin_with_trains_on_a_folder_of_images(lnbench, lnbench_he
                 pixels = random.integers(0, 255, (20, 24, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{number}.png")
     assert lnbench_here("config", "validate", cwd=tmp_path).returncode == 0
+    assert "lnbench list benchmarks" in lnbench_here("list", cwd=tmp_path).stderr
+    assert "mine" in lnbench_here("list", "benchmarks", cwd=tmp_path).stdout
     done = lnbench("train", "--benchmark", "mine", "--preset", "quick", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list(Path(tmp_path / "results/models").iterdir())) == 2

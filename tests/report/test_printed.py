@@ -57,7 +57,7 @@ def test_the_page_shows_what_the_paper_prints_with_the_difference(maker, build):
     }
     assert [row["points above the paper"] for row in rows.values()] == ["-1.61", "-4.67", "+5.00"]
     drawn = page.csv("curves-mnist-agn.csv")
-    assert drawn["paper"].tolist() == [0.9961, 0.4467, 0.1]
+    assert drawn["paper"].tolist() == pytest.approx([0.9961, 0.4467, 0.1])
     assert "paper" in page.text
 
 
