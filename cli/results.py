@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.noise.grid import parse_sigmas
-from robustbench_ln.publish import publish_file
 from robustbench_ln.store.gc import collect
 from robustbench_ln.store.merge import merge as merge_results
 from robustbench_ln.store.open import open_store, writable_store
@@ -20,14 +16,12 @@ from robustbench_ln.store.pack import pack as pack_results
 from robustbench_ln.store.verify import Finding
 from robustbench_ln.store.verify import verify as verify_results
 
-from . import complete, options
+from . import options
 from .console import SOME_FAILED, output, print_json, say, say_problems
-from .tables import table
+from .results_tables import Select, export, ls
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from robustbench_ln.store.results import Results
+    pass
 
 results = typer.Typer(
     no_args_is_help=True,
@@ -37,145 +31,8 @@ results = typer.Typer(
 )
 
 
-Select = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="GLOB",
-        help="Only models whose name matches; may be repeated.",
-        show_default="all",
-        autocompletion=complete.models,
-    ),
-]
-OnlyNoise = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--noise",
-        metavar="GLOB",
-        help="Only these noises; may be repeated.",
-        show_default="all",
-        autocompletion=complete.noises,
-    ),
-]
-OnlyMode = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--mode",
-        metavar="GLOB",
-        help="Only these modes; may be repeated.",
-        show_default="all",
-        autocompletion=complete.modes,
-    ),
-]
-
-
-@results.command(epilog="Example: lnbench results ls --results results/replication.npz --mode batch")
-def ls(
-    results: options.ReadResults = options.DEFAULT_RESULTS,
-    select: Select = None,
-    noise: OnlyNoise = None,
-    mode: OnlyMode = None,
-    json: options.Json = False,
-) -> None:
-    """List what was measured: a row for each network, data set, noise and mode."""
-    from robustbench_ln.export.formats import as_json
-    from robustbench_ln.export.tables import contents, selected
-
-    store = open_store(results)
-    cells = selected(_read(store, quiet=json), select or (), noise or (), mode or (), where=store.root)
-    found = contents(cells)
-    failures, networks = len(store.failure_records()), len(store.model_ids())
-    if json:
-        rows = loads(as_json(found))["rows"]
-        print_json({"contents": rows, "cells": len(cells), "models": networks, "failures": failures})
-        return
-    if len(found):
-        output.print(
-            table(
-                ("model", "data", "noise", "mode", "cells", "sigmas", "largest", "clean", "lowest"),
-                [
-                    (
-                        row.model.partition(".")[0],
-                        row.data,
-                        row.noise,
-                        row.mode,
-                        row.cells,
-                        row.sigmas,
-                        f"{row.largest:g}",
-                        "" if row.clean != row.clean else f"{100 * row.clean:.2f}%",
-                        f"{100 * row.lowest:.2f}%",
-                    )
-                    for row in found.itertuples()
-                ],
-                fold=("model", "noise"),
-            )
-        )
-    say(f"{len(cells):,} cells of {networks:,} networks in '{results}'; failures: {failures:,}.")
-
-
-@results.command(epilog="Example: lnbench results export --table curves --format latex --out curves.tex")
-def export(
-    results: options.ReadResults = options.DEFAULT_RESULTS,
-    format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="csv, json, markdown, latex or parquet.")
-    ] = "csv",
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--table",
-            metavar="NAME",
-            help="cells: a row a cell; curves: means over training seeds with intervals, over sigma.",
-        ),
-    ] = "cells",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The file.", show_default="standard output"),
-    ] = None,
-    select: Select = None,
-    noise: OnlyNoise = None,
-    mode: OnlyMode = None,
-    sigma: Annotated[
-        str | None,
-        typer.Option(metavar="GRID", help="Only these sigmas, such as 0,1,2 or 0:4.", show_default="all"),
-    ] = None,
-    quiet: options.Quiet = False,
-) -> None:
-    """Write cells or curves as a table for other programs and for papers.
-
-    Curves in markdown and latex have a column a sigma, in per cent, with half the width of the 95 % interval;
-    in the other formats they have a row a sigma.
-    """
-    from robustbench_ln.compositions import usual_cells
-    from robustbench_ln.export.formats import find_format
-    from robustbench_ln.export.tables import curves, selected, wide
-
-    write = find_format(format)
-    if kind not in ("cells", "curves"):
-        raise UnknownNameError("table", kind, ("cells", "curves"))
-    if format == "parquet" and out is None:
-        raise LnbenchError("Parquet is no text.", "Name a file with --out FILE.")
-    store = open_store(results)
-    cells = _read(store, quiet=False)
-    # Which cells are usual is told from all of them.
-    cells = usual_cells(cells) if kind == "curves" else cells
-    sigmas = parse_sigmas(sigma) if sigma else ()
-    found = selected(cells, select or (), noise or (), mode or (), sigmas=sigmas, where=store.root)
-    if kind == "curves":
-        found = curves(found)
-        found = wide(found) if format in ("markdown", "latex") else found
-    content = write(found)
-    if out is None:
-        output.file.write(content.decode("utf-8"))
-        return
-    publish_file(out, content)
-    say(f"Wrote {len(found):,} rows: {out}", quiet=quiet)
-
-
-def _read(store: Results, *, quiet: bool) -> pd.DataFrame:
-    from robustbench_ln.store.frame import read_rows
-
-    cells, problems = read_rows(store)
-    say_problems(problems, quiet=quiet)
-    return cells
+results.command(epilog="Example: lnbench results ls --results results/replication.npz --mode batch")(ls)
+results.command(epilog="Example: lnbench results export --table curves --format latex")(export)
 
 
 @results.command(epilog="Example: lnbench results pack --select 'mnist*' --out mnist.npz")

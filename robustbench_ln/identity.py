@@ -24,6 +24,16 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
+def number_text(value: float) -> str:
+    """Return a number in six digits, or in as many as it takes to read it back.
+
+    >>> number_text(0.1), number_text(16.0), number_text(0.1234567)
+    ('0.1', '16', '0.1234567')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value)).removesuffix(".0")
+
+
 def parse_json(text: str | bytes) -> Any:
     """Read JSON that may be damaged.
 

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.identity import number_text
 from robustbench_ln.noise.draws import draw_groups
 from robustbench_ln.norms.registry import NORMS, find_norm
 
@@ -98,7 +99,7 @@ class Blend:
     def text(self) -> str:
         """The mode with its option, as on the command line."""
         name, value = ("alpha", self.alpha) if self.prior is None else ("prior", self.prior)
-        return f"blend:{name}={value:g}"
+        return f"blend:{name}={number_text(value or 0.0)}"
 
     def source_weight(self, images: int) -> float:
         """Return what the source's statistics weigh beside those of a number of images."""

@@ -23,6 +23,7 @@ from robustbench_ln.modes import (
     fits_norm,
     lay_out,
     modes_for,
+    parse_mode,
 )
 from robustbench_ln.noise.draws import draw_groups
 from robustbench_ln.norms.registry import NORMS
@@ -342,3 +343,10 @@ def test_a_blend_is_measured_only_where_it_is_named():
 def test_a_wrong_blend_is_told(mode, problem):
     with pytest.raises(LnbenchError, match=problem):
         lay_out(mode, "batchnorm", 1, 8)
+
+
+@pytest.mark.parametrize("option", ["alpha=0.1234567", "prior=1234567", "alpha=0.5", "prior=16"])
+def test_a_blend_is_written_as_it_can_be_read_back(option):
+    assert canonical_mode(f"blend:{option}") == f"blend:{option}"
+    _, blend = parse_mode(canonical_mode(f"blend:{option}"))
+    assert blend.identity() == {option.partition("=")[0]: float(option.partition("=")[2])}

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.identity import number_text
 
 IntArray = npt.NDArray[np.int64]
 _DIRICHLET = "dirichlet"
@@ -27,7 +28,7 @@ def check_order(text: str) -> str:
     """
     name, _, number = text.partition(":")
     if name == _DIRICHLET:
-        return f"{_DIRICHLET}:{_concentration(number):g}"
+        return f"{_DIRICHLET}:{number_text(_concentration(number))}"
     if text not in ORDERS:
         raise UnknownNameError("order", text, ORDERS)
     return text

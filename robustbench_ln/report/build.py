@@ -82,8 +82,10 @@ def build_report(
     # Publishing renames over a name; what a link that the user names points at is what the user means.
     if format not in FORMATS:
         raise UnknownNameError("format", format, FORMATS)
-    usual = store.report.with_suffix(f".{format}")
-    page = usual if path is None else path.resolve() if path.is_symlink() else path
+    if path is None:
+        page = store.report.with_suffix(f".{format}")
+    else:
+        page = path.resolve() if path.is_symlink() else path
     if page.exists() and not page.is_file():
         what = "folder" if page.is_dir() else "device or pipe, not a file"
         raise LnbenchError(f"'{page}' is a {what}.", "Name a file with --out FILE.")

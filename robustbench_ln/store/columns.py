@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from robustbench_ln.calibration import NOTHING, belongs
+from robustbench_ln.identity import number_text
 
 
 def _at(part: str, *keys: str) -> tuple[str, Callable[[Any], Any]]:
@@ -23,7 +24,7 @@ def _coupling(key: str) -> tuple[str, Callable[[Any], Any]]:
 
 
 def _blend(mode: Any) -> str | None:
-    options = [f"{name}={mode[name]:g}" for name in ("alpha", "prior") if name in mode]
+    options = [f"{name}={number_text(mode[name])}" for name in ("alpha", "prior") if name in mode]
     return options[0] if options else None
 
 

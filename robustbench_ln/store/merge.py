@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -83,6 +83,10 @@ def _copy_cells(source: Results, into: Store, merged: Merged) -> None:
                 merged.copied += 1
             elif _agree(into, cell_id, counts):
                 merged.present += 1
+                there = into.counts(cell_id)
+                if there.predictions is None and counts.predictions is not None:
+                    # Its record names no calibration that it did not come with.
+                    into.add_predictions(cell_id, replace(counts, calibration=there.calibration))
             else:
                 merged.different.append(cell_id)
         except LnbenchError as error:

@@ -196,22 +196,24 @@ class Store(Results):
         self, cell_id: str, identity: Mapping[str, Any], counts: Counts, how: Mapping[str, Any]
     ) -> bool:
         """Publish a finished cell; False when it was there already."""
-        arrays = {"confusion": counts.confusion}
-        if counts.predictions is not None:
-            dtype = np.uint16 if len(counts.confusion) <= 2**16 else np.uint32
-            arrays["predictions"] = counts.predictions.astype(dtype)
-        if counts.calibration is not None:
-            arrays["calibration"] = np.array(counts.calibration.numbers(), np.int64)
-        archive = io.BytesIO()
-        np.savez_compressed(archive, allow_pickle=False, **arrays)
+        archive = _archive(counts)
         record = {"schema": SCHEMA_VERSION, "identity": identity, "counts": counts.record()}
 
         def write(folder: Path) -> None:
             (folder / "record.json").write_text(canonical_json(record), encoding="utf-8")
-            (folder / "arrays.npz").write_bytes(archive.getvalue())
+            (folder / "arrays.npz").write_bytes(archive)
             (folder / "how.json").write_text(canonical_json(how), encoding="utf-8")
 
         return publish_directory(self._entry("cells", cell_id), write)
+
+    def add_predictions(self, cell_id: str, counts: Counts) -> None:
+        """Give a cell its predictions, where it came without them, from packed results.
+
+        Args:
+            cell_id: a finished cell.
+            counts: the same as the cell's, with predictions.
+        """
+        publish_file(self._entry("cells", cell_id) / "arrays.npz", _archive(counts))
 
     def counts(self, cell_id: str) -> Counts:
         """Read a cell's arrays; predictions are None for a cell that comes from packed results.
@@ -287,6 +289,19 @@ class Store(Results):
 
 #: Bytes of a name: files have 255, of which a hidden name takes some.
 _LONGEST = 200
+
+
+def _archive(counts: Counts) -> bytes:
+    """Return the content of a cell's arrays.npz."""
+    arrays = {"confusion": counts.confusion}
+    if counts.predictions is not None:
+        dtype = np.uint16 if len(counts.confusion) <= 2**16 else np.uint32
+        arrays["predictions"] = counts.predictions.astype(dtype)
+    if counts.calibration is not None:
+        arrays["calibration"] = np.array(counts.calibration.numbers(), np.int64)
+    archive = io.BytesIO()
+    np.savez_compressed(archive, allow_pickle=False, **arrays)
+    return archive.getvalue()
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:

@@ -185,3 +185,23 @@ def test_a_network_whose_card_names_none_is_left_out(card, writer, other):
     merged = merge(writer.store, [other.store])
     assert (merged.models, len(merged.problems)) == (0, 1)
     assert writer.store.model_ids() == []
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_predictions_are_added_to_cells_that_came_from_packed_results(calibrated, writer, other, tmp_path):
+    kept = writer.cell("0")
+    counts = writer.store.counts(kept)
+    if calibrated:
+        right = np.arange(counts.confusion.sum()) < np.trace(counts.confusion)
+        sure = np.full(len(right), -0.5)
+        counts = replace(counts, calibration=calibrate(sure, sure, right))
+    source, into = Store(tmp_path / "source"), Store(tmp_path / "into")
+    source.publish_cell(kept, writer.store.identity(kept), counts, {})
+    merge(into, [open_store(pack(source, tmp_path / "packed.npz").path)])
+    assert into.counts(kept).predictions is None
+    assert merge(into, [source]).present == 1
+    assert (into.predictions(kept) == source.predictions(kept)).all()
+    assert into.record(kept) == source.record(kept)
+    assert (into.root / "cells" / kept / "arrays.npz").read_bytes() == (
+        source.root / "cells" / kept / "arrays.npz"
+    ).read_bytes()
