@@ -21,7 +21,11 @@ from robustbench_ln.report.formats import percent, percent_range, sigma_text
 
 #: Letters that an inch takes.
 LETTERS = 12
+#: Points of a line that have markers, at most.
+_MARKED = 14
 _CHANCE = "#5b5853"
+#: In front of the lines, and whole at the edge.
+_ABOVE: dict[str, Any] = {"zorder": 4, "clip_on": False}
 
 
 def draw_lines(axes: Axes, points: pd.DataFrame, label: str, styles: Styles, **how: Any) -> None:
@@ -34,6 +38,9 @@ def draw_lines(axes: Axes, points: pd.DataFrame, label: str, styles: Styles, **h
         styles: of these lines, no others.
         how: further options of the lines.
     """
+    # Of a fine grid some points have markers, or lines are nothing but markers.
+    longest = int(points.groupby(label, sort=False).size().max())
+    how = {"markevery": -(-longest // _MARKED), **how}
     sns.lineplot(
         points,
         x="sigma",
@@ -90,7 +97,9 @@ def draw_chance(axes: Axes, chance: float, *, named: bool = True) -> None:
 
 def draw_printed(axes: Axes, sigma: float, accuracy: float, colour: Any) -> None:
     """Draw a ring for a number that the paper prints."""
-    axes.plot([sigma], [accuracy], linestyle="", marker="o", markersize=8, mfc="none", mec=colour, mew=1.4)
+    axes.plot(
+        [sigma], [accuracy], linestyle="", marker="o", markersize=8, mfc="none", mec=colour, mew=1.4, **_ABOVE
+    )
 
 
 def paper_handle() -> Line2D:
