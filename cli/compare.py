@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from robustbench_ln.comparison import tell
 from robustbench_ln.comparison.compare import Asked, Comparison
@@ -20,9 +18,9 @@ from robustbench_ln.store.open import open_store
 
 from . import complete, options
 from .console import NOT_MET, SOME_FAILED, output, print_json, say, say_problems
+from .tables import print_table, table
 
 #: Letters that a line of a table may have.
-_WIDEST = 1000
 
 
 def compare(
@@ -135,20 +133,7 @@ def print_comparison(comparison: Comparison) -> None:
     for text in (tell.cells_table(comparison), tell.seeds_table(comparison)):
         if text is not None:
             output.print()
-            print_table(text)
+            print_table(table(text.columns, text.rows, title=text.title, right=tell.NUMBERS))
     output.print()
     for line in (*tell.area_lines(comparison), *tell.remarks(comparison)):
         output.print(line, markup=False)
-
-
-def print_table(text: tell.Text) -> None:
-    """Print a table of text in its full width, also where the terminal has less: no number is cut off."""
-    table = Table(box=None, pad_edge=False, title=escape(text.title) or None, title_justify="left")
-    for heading in text.columns:
-        table.add_column(
-            escape(heading), no_wrap=True, justify="right" if heading in tell.NUMBERS else "left"
-        )
-    for row in text.rows:
-        table.add_row(*map(escape, row))
-    table.width = output.measure(table, options=output.options.update(width=_WIDEST)).maximum
-    output.print(table)

@@ -13,7 +13,7 @@ from robustbench_ln.benchmarks.starter import write_starter
 
 from . import complete, options
 from .console import output, print_json, say
-from .tables import table
+from .tables import print_table, table
 
 config = typer.Typer(
     no_args_is_help=True,
@@ -58,7 +58,7 @@ def show(
         return
     output.print(f"{benchmark} at preset {preset}, of {path}", markup=False)
     rows = [(".".join(one.key), _text(one.value), Path(one.origin).name) for one in settings]
-    output.print(table(("setting", "value", "origin"), rows, fold=("value",)))
+    print_table(table(("setting", "value", "origin"), rows, fold=("value",)), folds=True)
 
 
 def _show_file(path: Path, json: bool) -> None:
@@ -82,7 +82,7 @@ def _show_file(path: Path, json: bool) -> None:
         ("experiments", ", ".join(declared.experiments)),
         *((name, value or "(not set)") for name, value in variables.items()),
     ]
-    output.print(table(("", ""), rows, header=False))
+    print_table(table(("", ""), rows, header=False), folds=True)
 
 
 @config.command(epilog="Example: lnbench config validate benchmarks.yaml")

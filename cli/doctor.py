@@ -9,8 +9,8 @@ import typer
 from robustbench_ln.inspection.doctor import examine
 
 from . import options
-from .console import SOME_FAILED, output, print_json
-from .tables import table
+from .console import SOME_FAILED, print_json
+from .tables import print_table, table
 
 
 def doctor(
@@ -27,7 +27,7 @@ def doctor(
     if json:
         print_json({"checks": [asdict(check) for check in checks]})
     else:
-        output.print(
+        print_table(
             table(
                 ("", "", ""),
                 [

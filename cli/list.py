@@ -16,8 +16,8 @@ from robustbench_ln.inspection.choose import matching
 from robustbench_ln.plugins import Offered, load_named, offered
 
 from . import options
-from .console import output, print_json, say, say_problems
-from .tables import table
+from .console import print_json, say, say_problems
+from .tables import print_table, table
 
 if TYPE_CHECKING:
     from robustbench_ln.benchmarks.declared import Declared
@@ -116,7 +116,7 @@ def _list_names(kind: str, select: list[str], results: Path, config: Path | None
         return
     columns = _KINDS[kind]
     shown = [[_text(row[key]) for key in columns] for row in rows]
-    output.print(table(list(columns.values()), shown, fold=("formula", "sigma is the", "images")))
+    print_table(table(list(columns.values()), shown, fold=("formula", "sigma is the", "images")), folds=True)
     for one in own:
         say(f"{one.kind} {one.name}: of package {one.package}, imported when it is used")
     if kind == "models":
@@ -184,7 +184,7 @@ def _list_experiments(path: Path, select: list[str], preset: str | None, results
 def print_items(more: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a row an item: its name, its name in the paper, its title, and more."""
     headings = ("experiment", "in the paper", "title", *more)
-    output.print(table(headings, rows, fold=("title", "benchmarks")))
+    print_table(table(headings, rows, fold=("title", "benchmarks")), folds=True)
 
 
 def document(declared: Declared, states: dict[str, list[Progress]]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from robustbench_ln.baseline import hold_against
 from robustbench_ln.corruption_error import MeanCorruptionError
@@ -19,6 +18,7 @@ from robustbench_ln.store.open import open_store
 
 from . import complete, options
 from .console import output, print_json, say_problems
+from .tables import print_table, table
 
 
 def mce(
@@ -80,15 +80,14 @@ def mce(
     if json:
         print_json(asdict(held))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("network", "mode", "data", "corruptions", "mCE %", "relative mCE %"):
-        table.add_column(heading, justify="right" if "mCE" in heading else "left", overflow="fold")
     labels = way_labels([row.way for row in held.rows])
-    for row, (network, mode, data) in zip(held.rows, labels, strict=True):
-        known = [one.corruption for one in row.corruptions if one.ce is not None]
-        cells = (network, mode, data, f"{len(known)} of {len(row.corruptions)}")
-        table.add_row(*map(escape, cells), _percent(row.mce), _percent(row.relative_mce))
-    output.print(table)
+    shown = []
+    for row, label in zip(held.rows, labels, strict=True):
+        known = sum(one.ce is not None for one in row.corruptions)
+        of = f"{known} of {len(row.corruptions)}"
+        shown.append((*label, of, _percent(row.mce), _percent(row.relative_mce)))
+    headings = ("network", "mode", "data", "corruptions", "mCE %", "relative mCE %")
+    print_table(table(headings, shown, right=headings[-2:]))
     severities = ", ".join(map(str, held.severities))
     output.print(escape(f"Baseline {held.baseline} in mode {held.mode}; severities {severities}."))
     for data, row in {data: row for row, (*_, data) in zip(held.rows, labels, strict=True)}.items():

@@ -15,7 +15,7 @@ from robustbench_ln.store.open import open_store
 
 from . import complete, options
 from .console import output, print_json, say, say_problems
-from .tables import table
+from .tables import print_table, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def ls(
         print_json({"contents": rows, "cells": len(cells), "models": networks, "failures": failures})
         return
     if len(found):
-        output.print(
+        print_table(
             table(
                 ("model", "data", "noise", "mode", "cells", "sigmas", "largest", "clean", "lowest"),
                 [

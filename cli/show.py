@@ -12,7 +12,7 @@ from robustbench_ln.store.open import open_store
 
 from . import complete, options
 from .console import output, print_json
-from .tables import table
+from .tables import print_table, table
 
 _LONG = 8
 
@@ -39,7 +39,7 @@ def show(
         print_json({"kind": shown.kind, "name": shown.name, "content": shown.document})
         return
     output.print(f"{shown.kind} {shown.name}", markup=False)
-    output.print(table(("", ""), list(_lines(shown.document)), header=False))
+    print_table(table(("", ""), list(_lines(shown.document)), header=False), folds=True)
 
 
 def _lines(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

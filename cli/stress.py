@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from robustbench_ln import provenance
 from robustbench_ln.devices import choose_dtype
@@ -25,6 +24,7 @@ from robustbench_ln.sweep.targets import choose_models, pair_with_data
 from . import complete, options
 from .console import SOME_FAILED, output, print_json, say, say_problems
 from .measuring import Where, measure, tell_plan
+from .tables import print_table, table
 
 
 def stress(
@@ -136,10 +136,5 @@ def stress(
 
 def print_composition(one: Composition) -> None:
     """Print how one network in one mode fares: a row an order, a column a set size."""
-    table = Table(box=None, pad_edge=False, title=escape(one.title), title_justify="left")
-    for place, heading in enumerate(one.columns):
-        table.add_column(heading, no_wrap=True, justify="left" if place == 0 else "right")
-    for row in one.rows:
-        table.add_row(*map(escape, row))
-    output.print(table)
+    print_table(table(one.columns, one.rows, title=one.title, right=one.columns[1:]))
     output.print(f"{escape(one.spread)}\n")

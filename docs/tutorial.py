@@ -57,7 +57,7 @@ def _run(command: list[str], folder: Path) -> str:
     )
     if done.returncode:
         raise RuntimeError(f"{command[-1]} ended with {done.returncode}:\n{done.stdout}")
-    lines = [re.sub(r", \d+\.\d s$", "", line).rstrip() for line in done.stdout.strip().splitlines()]
+    lines = [re.sub(r", \d+\.\d+ s$", "", line).rstrip() for line in done.stdout.strip().splitlines()]
     # Where images are decoded to is named by the folder that they lie in.
     lines = [line for line in lines if not line.startswith("Decoding ")]
     cells = [number for number, line in enumerate(lines) if _CELL.search(line)]

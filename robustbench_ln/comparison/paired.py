@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from robustbench_ln.metrics import wilson_interval
+from robustbench_ln.intervals import wilson_interval
 
 Floats = npt.NDArray[np.float64]
 

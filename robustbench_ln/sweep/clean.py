@@ -149,7 +149,7 @@ def clean_cells(passes: Sequence[NoisyPass]) -> list[tuple[Cell, DataSet]]:
 
 def check_clean(store: Results, passes: Sequence[NoisyPass]) -> list[CleanCheck]:
     """Return what the measured clean cells of a plan say beside what is recorded of their networks."""
-    from robustbench_ln.metrics import wilson_interval
+    from robustbench_ln.intervals import wilson_interval
 
     there = store.cell_ids()
     checks = []

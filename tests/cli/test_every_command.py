@@ -5,21 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from lnbench_cli.commands import COMMANDS, load
+from lnbench_cli.commands import COMMANDS
 
-
-def _paths():
-    for name in COMMANDS:
-        inner = getattr(load(name), "commands", None)
-        yield from [(name, sub) for sub in inner] if inner else [(name,)]
-
-
-PATHS = list(_paths())
-
-
-def command_of(path):
-    command = load(path[0])
-    return command.commands[path[1]] if len(path) > 1 else command
+from tests.cli.tree import PATHS, command_of
 
 
 def takes(path, option):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import re
 import shutil
 
 import pytest
-from lnbench_cli.commands import COMMANDS
+
+from tests.cli.tree import PATHS, command_of
 
 #: Of each command, what keeps it from training and measuring.
 DRY = {"train": ["--dry-run"], "corrupt-eval": ["--dry-run"], "stress": ["--dry-run"], "run": ["--dry-run"]}
@@ -21,12 +21,14 @@ ray local slurm torchvision:resnet18 torchvision: timm: none.pt -- -
 VALUES = [*WORDS.split(), "", " ", "x" * 300, "\u202e", "\x1b[31m"]
 
 
-def options_of(command: str, lnbench_here, cwd) -> list[str]:
-    """Return the long options that a command's own help lists."""
-    words = command.split()
-    text = lnbench_here(*words, "--help", cwd=cwd).stdout
-    found = set(re.findall(r"--[a-z][a-z-]+", text))
-    return sorted(found - {"--help", "--budget", "--executor", "--address", "--config"})
+#: Options that would wait for a cluster or work for minutes, or read what none of these lines has written.
+LEFT_OUT = {"--help", "--budget", "--executor", "--address", "--config"}
+
+
+def options_of(path: tuple[str, ...]) -> list[str]:
+    """Return the long options of a command."""
+    found = {name for one in command_of(path).params for name in (*one.opts, *one.secondary_opts)}
+    return sorted(name for name in found - LEFT_OUT if name.startswith("--"))
 
 
 @pytest.fixture
@@ -38,15 +40,15 @@ def folder(trained, tmp_path):
 def throw(lnbench_here, folder, count: int, seed: int) -> dict[int, int]:
     """Run random command lines and return how often each exit code came."""
     chance = random.Random(seed)
-    commands = [name for name in COMMANDS if name not in ("results", "convert")]
-    commands += ["results pack", "results merge"]
-    known = {command: options_of(command, lnbench_here, folder) for command in commands}
+    # Of what `convert` is given, much would be downloaded.
+    paths = [path for path in PATHS if path != ("convert",)]
     codes: dict[int, int] = {}
     for _ in range(count):
-        command = chance.choice(commands)
-        line = [*command.split(), *DRY.get(command, [])]
+        path = chance.choice(paths)
+        known = options_of(path)
+        line = [*path, *DRY.get(path[0], [])]
         for _ in range(chance.randint(0, 4)):
-            line += [chance.choice(known[command])] if chance.random() < 0.8 else []
+            line += [chance.choice(known)] if chance.random() < 0.8 else []
             line += [chance.choice(VALUES)] if chance.random() < 0.8 else []
         done = lnbench_here(*line, cwd=folder)
         codes[done.returncode] = codes.get(done.returncode, 0) + 1

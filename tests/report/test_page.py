@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from robustbench_ln.metrics import wilson_interval
+from robustbench_ln.intervals import wilson_interval
 
 
 def test_the_headline_is_plain_arithmetic(maker, words):

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from robustbench_ln.compositions import headline_size, without_stress
-from robustbench_ln.metrics import averaged, wilson_interval
+from robustbench_ln.intervals import wilson_interval
+from robustbench_ln.metrics import averaged
 from robustbench_ln.report.repeats import interval_note
 from robustbench_ln.store.frame import read_rows
 

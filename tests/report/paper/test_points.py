@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from robustbench_ln.experiments.curves import same_networks
-from robustbench_ln.metrics import wilson_interval
+from robustbench_ln.intervals import wilson_interval
 from robustbench_ln.report.paper.points import interval_sentence, line_points
 
 
