@@ -9,6 +9,7 @@ from typing import Any
 
 from robustbench_ln import provenance
 from robustbench_ln.devices import Dtype
+from robustbench_ln.report.formats import counted
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.plan import NoisyPass, missing
 from robustbench_ln.sweep.run import Outcome, run_passes
@@ -74,8 +75,8 @@ def tell_plan(
             say(line, quiet=quiet)
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     models = len({cell.model.id for one in passes for cell in one.cells})
-    text = f"{planned} cells from {models} models{shard}, {planned - left} of them measured already."
-    say(text, quiet=quiet)
+    asked = f"{counted(planned, 'cell')} from {counted(models, 'model')}{shard}"
+    say(f"{asked}, {planned - left:,} of them measured already.", quiet=quiet)
     return Measured(planned, left, 0)
 
 

@@ -11,6 +11,7 @@ import typer
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise.grid import parse_sigmas
 from robustbench_ln.publish import publish_file
+from robustbench_ln.report.formats import counted
 from robustbench_ln.store.open import open_store
 
 from . import complete, options
@@ -93,7 +94,8 @@ def ls(
                 fold=("model", "noise"),
             )
         )
-    say(f"{len(cells):,} cells of {networks:,} networks in '{results}'; failures: {failures:,}.")
+    there = f"{counted(len(cells), 'cell')} of {counted(networks, 'network')} in '{results}'"
+    say(f"{there}; failures: {failures:,}.")
 
 
 def export(

@@ -56,7 +56,10 @@ def print_table(made: Table, *, folds: bool = False) -> None:
     """
     if not (folds and output.is_terminal):
         made.width = output.measure(made, options=output.options.update(width=_WIDEST)).maximum
-    output.print(made)
+    with output.capture() as held:
+        output.print(made)
+    # Without the spaces that fill a row up.
+    output.file.writelines(f"{line.rstrip()}\n" for line in held.get().splitlines())
 
 
 def _shown(text: str) -> str:

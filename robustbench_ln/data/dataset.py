@@ -22,7 +22,7 @@ class SplitInfo:
     """What is known of one split.
 
     Attributes:
-        images: number of images.
+        images: number of images; a split that is not there has none, no checksum and no channels.
         checksum: hash over shape, pixels and labels; names the content, not the files it came from.
         minimum, maximum: of each channel, 0 to 255.
     """
@@ -100,6 +100,18 @@ class DataSet:
     spec: str
     image_size: int | None
 
+    def check_train(self, purpose: str) -> None:
+        """Check that there are images to train on.
+
+        Raises:
+            LnbenchError: there are none, with what they are for.
+        """
+        if not self.info.splits["train"].images:
+            raise LnbenchError(
+                f"Data set '{self.info.name}' has no training images, and {purpose}.",
+                "Put them into train/<class>/* beside test.",
+            )
+
     @property
     def place(self) -> str:
         """What tells its arrays from others on this machine."""
@@ -130,19 +142,19 @@ def write_decoded(decoded: Decoded, folder: Path) -> None:
         folder: a source of large data may have written its `train_images.npy` and `test_images.npy` there.
 
     Raises:
-        LnbenchError: a split is empty, has labels that do not fit its images or classes, or the two splits'
-            images differ in shape.
+        LnbenchError: there is no test image, a split has labels that do not fit its images or classes, or
+            the two splits' images differ in shape.
     """
     arrays = {"train": decoded.train, "test": decoded.test}
+    if not len(decoded.test.labels):
+        raise LnbenchError(f"Data set '{decoded.name}' has no test image.")
     for split, content in arrays.items():
-        if not len(content.labels):
-            raise LnbenchError(f"Data set '{decoded.name}' has no {split} image.")
         if len(content.images) != len(content.labels):
             raise LnbenchError(
                 f"Data set '{decoded.name}' has {len(content.images)} {split} images, "
                 f"but {len(content.labels)} labels."
             )
-        if content.labels.min() < 0 or content.labels.max() >= len(decoded.classes):
+        if ((content.labels < 0) | (content.labels >= len(decoded.classes))).any():
             raise LnbenchError(
                 f"Data set '{decoded.name}' has {split} labels from {content.labels.min()} to "
                 f"{content.labels.max()}, but {len(decoded.classes)} classes."
@@ -172,6 +184,8 @@ def limited(images: int, limit: int | None) -> npt.NDArray[np.int64]:
 
 
 def _split_info(arrays: Arrays) -> SplitInfo:
+    if not len(arrays.labels):
+        return SplitInfo(0, "", (), ())
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((arrays.images.shape, arrays.images.dtype.str)).encode())
     digest.update(np.ascontiguousarray(arrays.images).data)

@@ -1,4 +1,7 @@
-"""A folder of images: `train/<class>/*` and `test/<class>/*`, any format that Pillow reads."""
+"""A folder of images: `test/<class>/*`, and `train/<class>/*` to train on, any format that Pillow reads.
+
+A folder of classes alone, without those two, is all test images: enough to measure a finished network.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from robustbench_ln.errors import LnbenchError
 _Listed = dict[str, dict[str, list[FileEntry]]]
 #: Unreadable images that a note names.
 _NAMED = 10
-_LAYOUT = "Expected train/<class>/* and test/<class>/* with the same classes."
+_LAYOUT = (
+    "Expected train/<class>/* and test/<class>/* with the same classes; "
+    "or, to measure finished networks, test/<class>/* or <class>/* alone."
+)
 
 
 def fingerprint(root: Path, image_size: int | None, skip_unreadable: bool) -> str:
@@ -27,8 +33,8 @@ def fingerprint(root: Path, image_size: int | None, skip_unreadable: bool) -> st
     files = _listed(root)
     entries = {
         (split, name): [state(entry) for entry in files[split][name]]
-        for split in SPLITS
-        for name in files[split]
+        for split, by_class in files.items()
+        for name in by_class
     }
     skipping = ("without unreadable images",) if skip_unreadable else ()
     return repr((_name(root), str(root.resolve()), image_size, entries, *skipping))
@@ -38,7 +44,7 @@ def decode(root: Path, image_size: int | None, skip_unreadable: bool, into: Path
     """Decode every image to uint8, grey where all images are grey, else RGB.
 
     Args:
-        root: the folder that holds `train` and `test`.
+        root: the folder that holds `test` and perhaps `train`, or classes of test images.
         image_size: bring images to a square of this size (shorter side resized, centre cropped); None
             leaves them, and then all must have one size.
         skip_unreadable: leave out images that cannot be read, and note how many and which.
@@ -52,11 +58,13 @@ def decode(root: Path, image_size: int | None, skip_unreadable: bool, into: Path
     left_out: list[str] = []
     if skip_unreadable:
         files, left_out = _readable(files)
-    classes = tuple(files["train"])
-    first = files["train"][classes[0]][0]
+    classes = tuple(files["test"])
+    first = next(iter(files.values()))[classes[0]][0]
     with readable(first.path) as image:
         size = (image_size, image_size) if image_size else image.size
-    grey = all(_is_grey(entry) for split in SPLITS for entries in files[split].values() for entry in entries)
+    grey = all(
+        _is_grey(entry) for by_class in files.values() for entries in by_class.values() for entry in entries
+    )
 
     def pixels(entry: FileEntry) -> npt.NDArray[np.uint8]:
         with readable(entry.path) as image:
@@ -70,8 +78,9 @@ def decode(root: Path, image_size: int | None, skip_unreadable: bool, into: Path
         return decoded[None] if grey else decoded.transpose(2, 0, 1)
 
     def load(split: Split) -> Arrays:
-        entries = [entry for name in classes for entry in files[split][name]]
-        counts = [len(files[split][name]) for name in classes]
+        by_class = files.get(split, {})
+        entries = [entry for name in classes for entry in by_class.get(name, [])]
+        counts = [len(by_class.get(name, [])) for name in classes]
         shape = (len(entries), 1 if grey else 3, size[1], size[0])
         images = write_images(into / f"{split}_images.npy", shape, map(pixels, entries))
         return Arrays(images, np.repeat(np.arange(len(classes), dtype=np.int64), counts))
@@ -121,36 +130,40 @@ def _listed(root: Path) -> _Listed:
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise LnbenchError(f"Data folder '{root}' {what}.", _LAYOUT)
-    files: _Listed = {}
-    for split in SPLITS:
-        folder = root / split
-        if not folder.is_dir():
-            raise LnbenchError(f"Data folder '{root}' has no folder '{split}'.", _LAYOUT)
-        try:
-            files[split] = {
-                entry.name: [image for image in visible(folder / entry.name) if image.is_file()]
-                for entry in visible(folder)
-                if entry.is_dir()
-            }
-        except OSError as error:
-            raise LnbenchError(
-                f"Data folder '{folder}' cannot be read: {error.strerror} ('{error.filename}').",
-                "Remove that entry, such as a link to itself.",
-            ) from error
-    different = set(files["train"]) ^ set(files["test"])
+    present = [split for split in SPLITS if (root / split).is_dir()]
+    if present == ["train"]:
+        raise LnbenchError(f"Data folder '{root}' has no folder 'test'.", _LAYOUT)
+    files: _Listed = {split: _classes(root / split) for split in present} or {"test": _classes(root)}
+    different = set(files.get("train", files["test"])) ^ set(files["test"])
     if different:
         raise LnbenchError(
             f"Data folder '{root}': class '{min(different)}' is not in both train and test.", _LAYOUT
         )
-    if len(files["train"]) < 2:
+    if len(files["test"]) < 2:
         raise LnbenchError(
-            f"Data folder '{root}' has {len(files['train'])} class(es), 2 or more are needed.", _LAYOUT
+            f"Data folder '{root}' has {len(files['test'])} class(es), 2 or more are needed.", _LAYOUT
         )
-    for folder_name, by_class in files.items():
+    for split, by_class in files.items():
         empty = [name for name, images in by_class.items() if not images]
         if empty:
-            raise LnbenchError(f"Data folder '{root / folder_name / empty[0]}' has no image.", _LAYOUT)
+            place = root / split if present else root
+            raise LnbenchError(f"Data folder '{place / empty[0]}' has no image.", _LAYOUT)
     return files
+
+
+def _classes(folder: Path) -> dict[str, list[FileEntry]]:
+    """Return the images of each class in a folder of classes."""
+    try:
+        return {
+            entry.name: [image for image in visible(folder / entry.name) if image.is_file()]
+            for entry in visible(folder)
+            if entry.is_dir()
+        }
+    except OSError as error:
+        raise LnbenchError(
+            f"Data folder '{folder}' cannot be read: {error.strerror} ('{error.filename}').",
+            "Remove that entry, such as a link to itself.",
+        ) from error
 
 
 def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:

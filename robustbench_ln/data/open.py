@@ -30,8 +30,8 @@ def open_data(
     """Open a data set, decoding it on first use.
 
     Args:
-        spec: "digits", "mnist", "cifar10", "stanford-cars", or "folder:PATH" with `train/<class>/*` and
-            `test/<class>/*`.
+        spec: "digits", "mnist", "cifar10", "stanford-cars", or "folder:PATH" with `test/<class>/*` and,
+            to train on, `train/<class>/*`; or `<class>/*`, all test images.
         data_dir: where downloads and decoded arrays are kept. Decoded arrays go to the default place when
             it cannot be written.
         image_size: bring the images of a folder or of stanford-cars to a square of this size; None leaves a

@@ -106,6 +106,7 @@ def plan_recipes(
     changes = {"epochs": epochs, "dtype": dtype}
     given = {name: value for name, value in changes.items() if value is not None}
     train = benchmark.train.model_copy(update=given)
+    data.check_train("a network is to be trained")
     identity = data.identity("train", limit or benchmark.train_images)
     images = identity["limit"] or data.info.splits["train"].images
     if images < train.batch_size:

@@ -216,7 +216,7 @@ def test_an_error_leaves_no_half_decoded_data_behind(tmp_path):
     [
         (lambda root: None, "does not exist"),
         (lambda root: root.write_text("a file"), "set"),
-        (lambda root: root.mkdir(), "'train'"),
+        (lambda root: root.mkdir(), "0 class"),
         (lambda root: (root / "train/cat").mkdir(parents=True), "'test'"),
         (lambda root: (folder_of(root, {}), (root / "train/horse").mkdir()), "'horse'"),
         (lambda root: (folder_of(root, {}), (root / "test/ant").mkdir()), "'ant'"),
@@ -237,7 +237,7 @@ def test_an_error_leaves_no_half_decoded_data_behind(tmp_path):
     ids=[
         "missing",
         "file",
-        "no train",
+        "nothing",
         "no test",
         "train only",
         "test only",
@@ -253,6 +253,23 @@ def test_a_folder_of_another_layout_is_an_error_that_says_what_is_wrong(make, pa
         opened(tmp_path / "set")
     assert "set" in str(caught.value)
     assert "train/<class>" in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["test/", ""], ids=["test alone", "classes alone"])
+def test_without_a_train_half_all_images_are_test_images_and_nothing_is_trained_on_them(place, tmp_path):
+    whole = opened(folder_of(tmp_path / "whole", {}), tmp_path / "cache")
+    for path in sorted((tmp_path / "whole" / "test").glob("*/*")):
+        file = tmp_path / "set" / place / path.relative_to(tmp_path / "whole" / "test")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(path.read_bytes())
+    data = opened(tmp_path / "set")
+    assert data.info.classes == whole.info.classes
+    assert data.info.splits["test"] == whole.info.splits["test"]
+    assert data.arrays("train").images.shape == (0, *data.info.shape)
+    assert data.info.splits["train"].images == 0
+    with pytest.raises(LnbenchError, match="'folder:set' has no training images, and it is to be trained"):
+        data.check_train("it is to be trained")
+    whole.check_train("it is to be trained")
 
 
 def test_the_second_opening_decodes_nothing(tmp_path, monkeypatch):
