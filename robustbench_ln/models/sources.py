@@ -306,6 +306,11 @@ def _chosen(
         raise LnbenchError(
             "--mean or --std holds a number that is not finite.", "Give those of its training."
         )
+    if any(value > 1 for value in chosen["mean"]):
+        raise LnbenchError(
+            "--mean holds a number above 1, but images are in [0, 1].",
+            "Divide means and deviations of images in 0 to 255 by 255.",
+        )
     if not all(value > 0 for value in chosen["std"]):
         raise LnbenchError(
             "--std holds a number that is not above 0.", "Give deviations of images in [0, 1]."

@@ -306,6 +306,7 @@ def test_sources_are_told_from_names_in_the_store(tmp_path, monkeypatch):
         (f"{NAME}:none", {"std": (0.0,)}, "not above 0"),
         (f"{NAME}:none", {"std": (float("inf"),)}, "not finite"),
         (f"{NAME}:none", {"mean": (float("nan"),)}, "not finite"),
+        (f"{NAME}:none", {"mean": (123.7,)}, "above 1"),
         ("torchvision:squeezenet1_1:none", {"image_size": 4}, "does not take images of 3x4x4"),
     ],
 )
