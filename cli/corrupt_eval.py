@@ -24,6 +24,7 @@ from robustbench_ln.noise.severity import (
     check_constants,
     parse_severities,
 )
+from robustbench_ln.report.formats import counted
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.clean import below, check_clean, check_gate, is_clean, without_clean
@@ -257,11 +258,12 @@ def corrupt_eval(
     if part is not None:
         passes = take_shard(passes, part)
     plan = tell_plan(store, passes, f", shard {part}" if part else "", quiet=quiet or json, verbose=verbose)
+    report = f"lnbench report{options.places(results, data_dir)}"
     if dry_run:
         if json:
             print_json(plan.document())
         elif not plan.todo:
-            say("Nothing to measure. Next: lnbench report", quiet=quiet)
+            say(f"Nothing to measure. Next: {report}", quiet=quiet)
         return
 
     if chosen.drafts and (plan.todo or min_clean is not None):
@@ -294,10 +296,10 @@ def corrupt_eval(
         print_json(done.document() | {"clean": [one.document() for one in clean]} | gate)
     elif plan.todo or missed:
         measured = done.todo - done.failed
-        left = " The rest was not measured." if missed else " Next: lnbench report"
-        say(f"Measured {measured} cells, {done.failed} failed.{left}", quiet=quiet)
+        left = " The rest was not measured." if missed else f" Next: {report}"
+        say(f"Measured {counted(measured, 'cell')}, {done.failed:,} failed.{left}", quiet=quiet)
     else:
-        say("Nothing to measure. Next: lnbench report", quiet=quiet)
+        say(f"Nothing to measure. Next: {report}", quiet=quiet)
     if missed:
         raise typer.Exit(NOT_MET)
     if done.failed:

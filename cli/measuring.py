@@ -75,8 +75,8 @@ def tell_plan(
             say(line, quiet=quiet)
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     models = len({cell.model.id for one in passes for cell in one.cells})
-    asked = f"{counted(planned, 'cell')} from {counted(models, 'model')}{shard}"
-    say(f"{asked}, {planned - left:,} of them measured already.", quiet=quiet)
+    cells, networks = counted(planned, "cell"), counted(models, "model")
+    say(f"{cells} from {networks}{shard}, {planned - left:,} of them measured already.", quiet=quiet)
     return Measured(planned, left, 0)
 
 
@@ -93,7 +93,7 @@ def plan_lines(store: Store, passes: Sequence[NoisyPass], finished: set[str]) ->
             rest = cell.title.removeprefix(cell.model.id.partition(".")[0]).rpartition(" ")[0]
             planned.setdefault(f"{cell.model.id}{rest}", []).append(cell.id in finished)
     lines += [
-        f"Chosen: {title}: {sum(done)} of {len(done)} cells measured already."
+        f"Chosen: {title}: {sum(done):,} of {counted(len(done), 'cell')} measured already."
         for title, done in planned.items()
     ]
     chosen = {cell.model.id for one in passes for cell in one.cells}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -161,3 +163,18 @@ DryRun = Annotated[
 
 
 DEFAULT_RESULTS = Path("results")
+
+
+def places(results: Path, data_dir: Path | None = None) -> str:
+    """Return the options, a space before each, with which the next command finds the same places.
+
+    Args:
+        results: that this command was given; no option where the next takes them anyway.
+        data_dir: the same of data; None for a command that takes none.
+    """
+    said = ""
+    if results != Path(os.environ.get("LNBENCH_RESULTS") or DEFAULT_RESULTS):
+        said += f" --results {shlex.quote(str(results))}"
+    if data_dir is not None and data_dir != default_data_dir():
+        said += f" --data-dir {shlex.quote(str(data_dir))}"
+    return said

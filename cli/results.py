@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from robustbench_ln.report.formats import counted
 from robustbench_ln.store.gc import collect
 from robustbench_ln.store.merge import merge as merge_results
 from robustbench_ln.store.open import open_store, writable_store
@@ -65,7 +66,7 @@ def pack(
             }
         )
     else:
-        say(f"Packed {packed.cells:,} cells in {packed.size:,} bytes: {packed.path}", quiet=quiet)
+        say(f"Packed {counted(packed.cells, 'cell')} in {packed.size:,} bytes: {packed.path}", quiet=quiet)
     if packed.problems:
         raise typer.Exit(SOME_FAILED)
 
@@ -95,8 +96,8 @@ def merge(
         )
     else:
         say(
-            f"Copied {merged.copied:,} cells and {merged.models:,} models; "
-            f"{merged.present:,} cells were there already.",
+            f"Copied {counted(merged.copied, 'cell')} and {counted(merged.models, 'model')}; "
+            f"there already: {counted(merged.present, 'cell')}.",
             quiet=quiet,
         )
         if merged.different:
@@ -173,4 +174,7 @@ def gc(
     for path in removed:
         output.print(path, markup=False)
     does = "Would remove" if dry_run else "Removed"
-    say(f"{does} {len(removed):,} leftovers, {collected.size:,} bytes; kept {len(kept):,}.", quiet=quiet)
+    say(
+        f"{does} {counted(len(removed), 'leftover')}, {collected.size:,} bytes; kept {len(kept):,}.",
+        quiet=quiet,
+    )

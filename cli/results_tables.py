@@ -94,8 +94,8 @@ def ls(
                 fold=("model", "noise"),
             )
         )
-    there = f"{counted(len(cells), 'cell')} of {counted(networks, 'network')} in '{results}'"
-    say(f"{there}; failures: {failures:,}.")
+    found = f"{counted(len(cells), 'cell')} of {counted(networks, 'network')}"
+    say(f"{found} in '{results}'; failures: {failures:,}.")
 
 
 def export(

@@ -16,6 +16,7 @@ from robustbench_ln.data.open import open_data
 from robustbench_ln.devices import check_dtype, choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
+from robustbench_ln.report.formats import counted
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.training.ranks import ranks_here, recipe_on
@@ -32,11 +33,16 @@ if TYPE_CHECKING:
 
 def train(
     benchmark: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--benchmark", "-b", metavar="NAME", autocompletion=complete.benchmarks, help="What to train."
+            "--benchmark",
+            "-b",
+            metavar="NAME",
+            autocompletion=complete.benchmarks,
+            help="What to train.",
+            show_default="digits, else the only one that is declared",
         ),
-    ] = "digits",
+    ] = None,
     norm: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,10 +121,12 @@ def train(
         )
     precision = None if dtype is None else choose_dtype(dtype, device)
     store = writable_store(results)
-    declared = load_declared(find_config(config)).benchmark(benchmark).at(preset)
+    benchmarks = load_declared(find_config(config))
+    name = benchmark or benchmarks.usual_benchmark()
+    declared = benchmarks.benchmark(name).at(preset)
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
     if start is not None:
-        declared = starting_from(declared, store.find_model(start), [name for name, _ in norms or ()])
+        declared = starting_from(declared, store.find_model(start), [own for own, _ in norms or ()])
     data_set = open_data(
         data or declared.data,
         data_dir,
@@ -127,7 +135,7 @@ def train(
         on_note=partial(say, quiet=quiet or json),
     )
     recipes = plan_recipes(
-        benchmark,
+        name,
         declared,
         data_set,
         norms=norms,
@@ -146,13 +154,14 @@ def train(
             say(f"Chosen: {one.recipe.name} {there}.", quiet=quiet or json)
     if dry_run:
         for recipe in missing:
-            say(
-                f"Would train {recipe.label} ({recipe.train.epochs} epochs of {recipe.data['name']}).",
-                quiet=quiet or json,
-            )
+            epochs_of = f"{counted(recipe.train.epochs, 'epoch')} of {recipe.data['name']}"
+            say(f"Would train {recipe.label} ({epochs_of}).", quiet=quiet or json)
         if json:
             print_json({"asked": len(asked), "missing": [recipe.label for recipe in missing]})
-        say(f"{len(asked) - len(missing)} of {len(asked)} models are trained already.", quiet=quiet or json)
+        say(
+            f"{len(asked) - len(missing)} of {counted(len(asked), 'model')} trained already.",
+            quiet=quiet or json,
+        )
         return
 
     if precision is not None and missing:
@@ -209,6 +218,7 @@ def train(
                 f"in mode {model.card['home_mode']}",
                 quiet=quiet,
             )
-        say("Next: lnbench corrupt-eval --noise agn --sigma 0:4", quiet=quiet)
+        again = options.places(results, data_dir)
+        say(f"Next: lnbench corrupt-eval --noise agn --sigma 0:4{again}", quiet=quiet)
     if errors:
         raise typer.Exit(SOME_FAILED)

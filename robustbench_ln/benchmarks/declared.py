@@ -8,8 +8,11 @@ from pathlib import Path
 
 from robustbench_ln.benchmarks.benchmark import Benchmark
 from robustbench_ln.benchmarks.experiment import Experiment
-from robustbench_ln.errors import UnknownNameError
+from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise import parse_sigmas
+
+#: The benchmark whose images are embedded.
+USUAL = "digits"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,23 @@ class Declared:
     benchmarks: Mapping[str, Benchmark]
     experiments: Mapping[str, Experiment]
     grids: Mapping[str, str]
+
+    def usual_benchmark(self) -> str:
+        """Return the benchmark that is meant where none is named: "digits", else the only one.
+
+        Raises:
+            LnbenchError: the file declares several others, or none.
+        """
+        if USUAL in self.benchmarks:
+            return USUAL
+        if len(self.benchmarks) == 1:
+            return next(iter(self.benchmarks))
+        raise LnbenchError(
+            f"'{self.path}' does not declare '{USUAL}', which is trained where no benchmark is named.",
+            f"Name one with --benchmark: {', '.join(self.benchmarks)}."
+            if self.benchmarks
+            else "Declare one in it, or name another file with --config FILE.",
+        )
 
     def benchmark(self, name: str) -> Benchmark:
         """Return the benchmark of a name.

@@ -333,3 +333,16 @@ def test_a_file_of_too_many_levels_is_named_before_it_is_composed(levels, tmp_pa
     path.write_text(f"grids:\n  deep: {'[' * levels}{']' * levels}\n", encoding="utf-8")
     with pytest.raises(LnbenchError, match=r":2: nested more than 20 levels deep"):
         load_declared(path)
+
+
+def test_without_a_name_digits_is_meant_else_the_only_benchmark(written):
+    digits = BODY.replace("one:", "digits:")
+    assert load_declared(written(section(BODY))).usual_benchmark() == "one"
+    assert load_declared(written(section(BODY + digits))).usual_benchmark() == "digits"
+
+
+def test_without_a_name_one_of_several_is_asked_for(written):
+    declared = load_declared(written(section(BODY + BODY.replace("one:", "two:"))))
+    with pytest.raises(LnbenchError, match="does not declare 'digits'") as caught:
+        declared.usual_benchmark()
+    assert caught.value.hint == "Name one with --benchmark: one, two."

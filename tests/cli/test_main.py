@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from lnbench_cli import main as cli
@@ -74,3 +75,23 @@ def test_nothing_that_is_said_steers_the_terminal(capsys):
     assert not {"\x07", "\x9b"} & set(said)
     assert "digits-\\x1b[2Jbatchnorm [red]" in said
     assert "no\\x1b]0;x\\x07" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "results", "data", "said"),
+    [
+        (None, "results", "usual", ""),
+        (None, "my results", "usual", " --results 'my results'"),
+        ("other", "other", "usual", ""),
+        ("other", "results", "usual", " --results results"),
+        (None, "results", "elsewhere", " --data-dir elsewhere"),
+    ],
+)
+def test_what_is_to_be_run_next_finds_the_same_places(variable, results, data, said, monkeypatch):
+    from lnbench_cli.options import places
+
+    monkeypatch.delenv("LNBENCH_RESULTS", raising=False)
+    if variable:
+        monkeypatch.setenv("LNBENCH_RESULTS", variable)
+    monkeypatch.setenv("LNBENCH_DATA", "usual")
+    assert places(Path(results), Path(data)) == said

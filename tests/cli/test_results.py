@@ -74,7 +74,7 @@ def test_results_are_packed_and_merged(run, results):
     assert (code, json.loads(out), err) == (0, expected, "")
     assert load_results("into").equals(load_results(results))
     code, out, err = run("results", "merge", "into", "results")
-    assert err.strip() == "Copied 0 cells and 0 models; 3 cells were there already."
+    assert err.strip() == "Copied 0 cells and 0 models; there already: 3 cells."
 
 
 def test_json_tells_where_the_file_is(run, results, tmp_path):
@@ -139,12 +139,12 @@ def test_verify_says_what_is_wrong_and_gc_what_it_removes(run, results):
 
     code, out, err = run("results", "gc", "--older-than", "0", "--dry-run")
     assert (code, out) == (0, f"results/cells/{left.name}\n")
-    assert err.strip() == "Would remove 1 leftovers, 5 bytes; kept 0."
+    assert err.strip() == "Would remove 1 leftover, 5 bytes; kept 0."
     code, out, err = run("results", "gc", "--json")
     kept = {"removed": [], "kept": [f"results/cells/{left.name}"], "bytes": 0, "dry_run": False}
     assert (code, json.loads(out), err) == (0, {"schema": 1, **kept}, "")
     code, out, err = run("results", "gc", "--older-than", "0", "--trainings")
-    assert (code, err.strip()) == (0, "Removed 1 leftovers, 5 bytes; kept 0.")
+    assert (code, err.strip()) == (0, "Removed 1 leftover, 5 bytes; kept 0.")
     assert not left.exists()
 
 
