@@ -79,6 +79,8 @@ _READ: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "dtype": _at("dtype"),
     "protocol": _at("protocol"),
 }
+#: Names ready-made images, which share the checksum of their labels; no column of the table.
+PIXELS: tuple[str, Callable[[Any], str]] = ("data", lambda data: data.get("images", ""))
 #: By column: the part of the identity, and how the column's value is read from that part.
 COLUMNS = {name: (part, _checked(name, read)) for name, (part, read) in _READ.items()}
 
@@ -145,6 +147,7 @@ def flatten(record: dict[str, Any]) -> dict[str, Any]:
     _check_counts(counts)
     check_identities({part: [value] for part, value in identity.items()})
     return {name: read(identity[part]) for name, (part, read) in COLUMNS.items()} | {
+        "pixels": PIXELS[1](identity[PIXELS[0]]),
         "images": int(counts["images"]),
         "correct": int(counts["correct"]),
         "classes": len(counts["predicted"]),

@@ -13,10 +13,11 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
 from robustbench_ln.noise.ready_made import corruption_of
 from robustbench_ln.noise.severity import severity_text
-from robustbench_ln.store.columns import COLUMNS, OPTIONAL, check_identities, flatten
+from robustbench_ln.store.columns import COLUMNS, OPTIONAL, PIXELS, check_identities, flatten
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.packed import PackedStore
 from robustbench_ln.store.results import Results
+from robustbench_ln.store.versions import versioned_names
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
@@ -54,7 +55,7 @@ def load_results(path: str | Path) -> pd.DataFrame:
 def read_rows(store: Results) -> tuple[pd.DataFrame, list[str]]:
     """Return the table of `load_results` and a sentence for each cell that cannot be read."""
     if isinstance(store, PackedStore):
-        return _finish(_packed_columns(store)), []
+        return _finish(_packed_columns(store), store), []
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
     for cell_id in sorted(store.cell_ids()):
@@ -62,13 +63,17 @@ def read_rows(store: Results) -> tuple[pd.DataFrame, list[str]]:
             rows.append({"cell": cell_id, **flatten(store.record(cell_id))})
         except LnbenchError as error:
             problems.append(f"Left out {error}")
-    return tabulate(rows), problems
+    return _finish(_flat(rows), store), problems
 
 
 def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return flat rows as the table of `load_results`, metrics added."""
-    columns = ["cell", *CURVE, "sigma", "images", "correct", "classes", "predicted", "calibration"]
-    return _finish(pd.DataFrame(rows, columns=columns))
+    return _finish(_flat(rows))
+
+
+def _flat(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = ["cell", *CURVE, "sigma", "pixels", "images", "correct", "classes", "predicted", "calibration"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _packed_columns(store: PackedStore) -> pd.DataFrame:
@@ -77,8 +82,10 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
     columns: dict[str, Any] = {"cell": store.cells}
     try:
         check_identities(identities.values)
-        for name in (*CURVE, "sigma"):
-            part, read = COLUMNS[name]
+        for name, (part, read) in {
+            **{name: COLUMNS[name] for name in (*CURVE, "sigma")},
+            "pixels": PIXELS,
+        }.items():
             values = pd.Series([read(value) for value in identities.values[part]])
             columns[name] = values.array.take(identities.positions(part))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -103,7 +110,10 @@ def _packed_columns(store: PackedStore) -> pd.DataFrame:
     )
 
 
-def _finish(frame: pd.DataFrame) -> pd.DataFrame:
+def _finish(frame: pd.DataFrame, store: Results | None = None) -> pd.DataFrame:
+    if store is not None:
+        frame["data"] = versioned_names(frame, lambda cell: str(store.how(cell).get("run_id", "")))
+    frame = frame.drop(columns="pixels")
     # Columns keep one type whatever the store holds: a missing whole number is <NA>.
     frame = frame.astype(dict.fromkeys(sorted(OPTIONAL), "Int64"))
     ordered = frame.sort_values(["model", "noise", "mode", "sigma", "cell"], ignore_index=True)

@@ -20,9 +20,18 @@ class Writer:
         self.store = Store(root)
 
     def cell(
-        self, sigma="0.5", *, model="m-localnorm-s0.aa.bb", classes=4, seed=0, run="run-1", coupled=True
+        self,
+        sigma="0.5",
+        *,
+        model="m-localnorm-s0.aa.bb",
+        classes=4,
+        seed=0,
+        run="run-1",
+        coupled=True,
+        noise="agn",
+        pixels=None,
     ):
-        """Publish a cell of random counts and return its name."""
+        """Publish a cell of random counts and return its name; `pixels` names ready-made images."""
         identity = {
             "model": {
                 "id": model,
@@ -33,8 +42,9 @@ class Writer:
                 "preprocessing": {"mean": [0.1 + 0.2], "std": [1.0]},
                 "seed": 3,
             },
-            "data": {"name": "飛行機 \u2028", "split": "test", "checksum": "c", "limit": None},
-            "noise": {"name": "agn", "sigma": sigma, "clip": False, "rescale": False, "space": "pixel"},
+            "data": {"name": "飛行機 \u2028", "split": "test", "checksum": "c", "limit": None}
+            | ({} if pixels is None else {"images": pixels}),
+            "noise": {"name": noise, "sigma": sigma, "clip": False, "rescale": False, "space": "pixel"},
             "seed": 1,
             "mode": {"name": "batch" if coupled else "single", "vote": None},
             "coupling": {"batch_size": 50, "set_size": 10, "order": "shuffled", "order_seed": 0}
@@ -47,7 +57,7 @@ class Writer:
         true, predicted = random.integers(0, classes, (2, 300))
         confusion = np.zeros((classes, classes), np.int64)
         np.add.at(confusion, (true, predicted), 1)
-        cell = f"localnorm-batch-agn-{sigma}-{content_hash(identity)}"
+        cell = f"localnorm-batch-{noise}-{sigma}-{content_hash(identity)}"
         how = {"run_id": run, "finished": "2026-01-01T00:00:00+00:00", "pass_seconds": 0.1, "threads": 1}
         self.store.publish_cell(cell, identity, Counts(confusion, predicted), how)
         return cell
