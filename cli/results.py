@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from robustbench_ln.data.decoded import decoded_root
 from robustbench_ln.report.formats import counted
 from robustbench_ln.store.gc import collect
 from robustbench_ln.store.merge import merge as merge_results
@@ -20,9 +21,6 @@ from robustbench_ln.store.verify import verify as verify_results
 from . import options
 from .console import SOME_FAILED, output, print_json, say, say_problems
 from .results_tables import Select, export, ls
-
-if TYPE_CHECKING:
-    pass
 
 results = typer.Typer(
     no_args_is_help=True,
@@ -157,6 +155,13 @@ def gc(
         bool,
         typer.Option("--trainings", help="Also the states that unfinished trainings would go on with."),
     ] = False,
+    decoded: Annotated[
+        bool,
+        typer.Option(
+            "--decoded", help="Also half decoded images in --data-dir, which other results may share."
+        ),
+    ] = False,
+    data_dir: options.DataDir = ...,  # type: ignore[assignment]
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what would be removed; remove nothing.")
     ] = False,
@@ -165,7 +170,11 @@ def gc(
 ) -> None:
     """Remove the hidden files that killed processes left in a results folder; nothing that is published."""
     collected = collect(
-        writable_store(results).root, older_than=older_than, trainings=trainings, dry_run=dry_run
+        writable_store(results).root,
+        older_than=older_than,
+        trainings=trainings,
+        dry_run=dry_run,
+        decoded=[decoded_root(data_dir)] if decoded else [],
     )
     removed, kept = ([str(one.path) for one in some] for some in (collected.removed, collected.kept))
     if json:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.store.leftovers import Leftover, find_leftovers
+from robustbench_ln.store.leftovers import Leftover, find_half, find_leftovers
 
 
 @dataclass
@@ -33,15 +34,21 @@ class Collected:
 
 
 def collect(
-    root: Path, *, older_than: float = 24, trainings: bool = False, dry_run: bool = False
+    root: Path,
+    *,
+    older_than: float = 24,
+    trainings: bool = False,
+    dry_run: bool = False,
+    decoded: Sequence[Path] = (),
 ) -> Collected:
-    """Remove the leftovers of killed processes from a results folder.
+    """Remove the leftovers of killed processes from a results folder, and of killed decodings.
 
     Args:
         root: the folder.
         older_than: hours since a leftover was last written; what is younger may be a running process's.
         trainings: also the states of unfinished trainings, which would then begin anew.
         dry_run: remove nothing.
+        decoded: folders that images are decoded into.
 
     Raises:
         LnbenchError: there is no such folder.
@@ -51,7 +58,8 @@ def collect(
         raise LnbenchError(f"There is no results folder '{root}'.", "Name one with --results DIR.")
     latest = time.time() - older_than * 3600
     collected = Collected()
-    for leftover in find_leftovers(root):
+    halves = [half for folder in decoded for half in find_half(folder)]
+    for leftover in (*find_leftovers(root), *halves):
         wanted = leftover.changed <= latest and (trainings or leftover.kind != "state")
         gone = wanted and (dry_run or _remove(leftover))
         (collected.removed if gone else collected.kept).append(leftover)

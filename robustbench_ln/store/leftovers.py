@@ -1,4 +1,4 @@
-"""What killed processes leave in a results folder: hidden, and read by nobody."""
+"""What killed processes leave in a results folder or among decoded images: hidden, and read by nobody."""
 
 from __future__ import annotations
 
@@ -41,13 +41,8 @@ def find_leftovers(root: Path) -> list[Leftover]:
     models = list(_entries(root / "models"))
     trainings = [folder for folder in models if folder.name.startswith(_TRAINING) and folder.is_dir()]
     published = [folder for folder in models if not folder.name.startswith(".")]
-    written_into = [root, *(root / kind for kind in ("cells", "failures", "models", "runs"))]
-    found = [
-        _leftover(path, "half")
-        for folder in (*written_into, *published, *trainings)
-        for path in _entries(folder)
-        if _HALF.fullmatch(path.name)
-    ]
+    written_into = (root, *(root / kind for kind in ("cells", "failures", "models", "runs")))
+    found = [one for folder in (*written_into, *published, *trainings) for one in find_half(folder)]
     trained = {
         folder.name.split(".")[-2]
         for folder in published
@@ -57,6 +52,12 @@ def find_leftovers(root: Path) -> list[Leftover]:
         goes_on = (folder / "state.pt").is_file() and folder.name.removeprefix(_TRAINING) not in trained
         found.append(_leftover(folder, "state" if goes_on else "remains"))
     return sorted(found, key=lambda leftover: leftover.path)
+
+
+def find_half(folder: Path) -> list[Leftover]:
+    """Return what was being written right into a folder, by path; nothing where there is no such folder."""
+    paths = sorted(path for path in _entries(folder) if _HALF.fullmatch(path.name))
+    return [_leftover(path, "half") for path in paths]
 
 
 def _entries(folder: Path) -> Iterator[Path]:

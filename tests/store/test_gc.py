@@ -92,6 +92,22 @@ def test_what_is_young_stays(root):
     assert collect(root, older_than=50).removed == []
 
 
+def test_half_decoded_images_go_where_they_are_named_and_whole_ones_stay(root, tmp_path):
+    decoded = tmp_path / "data" / "decoded"
+    half, whole = decoded / f".mnist-0123456789ab.{HEX}", decoded / "mnist-0123456789ab"
+    for folder in (half, whole):
+        folder.mkdir(parents=True)
+        (folder / "train_images.npy").write_bytes(b"0123456789")
+    collect(root, older_than=0)
+    assert half.exists()
+    nowhere = tmp_path / "nowhere" / "decoded"
+    assert half not in [one.path for one in collect(root, decoded=[decoded]).removed]
+    done = collect(root, older_than=0, decoded=[decoded, nowhere])
+    assert [(one.path, one.size) for one in done.removed] == [(half, 10)]
+    assert not half.exists()
+    assert (whole / "train_images.npy").exists()
+
+
 def test_a_training_that_runs_now_is_left_alone(root):
     before = files(root)
     with FileLock(root / "models/.training-bb/.lock"), FileLock(root / "models/.training-ff/.lock"):
