@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from robustbench_ln import provenance
 from robustbench_ln.identity import recipe_id, recipe_label
 from robustbench_ln.models.parameters import count_parameters
-from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.norms.registry import find_norm
 from robustbench_ln.store.results import Log
 from robustbench_ln.store.store import Store, write_card
 from robustbench_ln.store.stored import SCHEMA_VERSION, StoredModel
+from robustbench_ln.store.weights import weights_hash
 from robustbench_ln.threads import available_cores
 
 

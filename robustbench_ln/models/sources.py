@@ -19,9 +19,10 @@ from robustbench_ln.models.python_source import make_network
 from robustbench_ln.models.registry import build_network, check_network, is_library_network
 from robustbench_ln.models.source_names import SourceName, parse_source
 from robustbench_ln.models.state_files import State, fit_state, read_state, tensor_named
-from robustbench_ln.models.weights import load_network, weights_hash
+from robustbench_ln.models.weights import load_network
 from robustbench_ln.provenance import without_home
 from robustbench_ln.store.stored import StoredModel
+from robustbench_ln.store.weights import weights_hash
 
 Preprocessing = Mapping[str, tuple[float, ...]]
 #: Outputs of a network that is built to find out which layer makes them; no layer has as many channels.

@@ -1,30 +1,20 @@
-"""Weights of stored networks: their hash, and loading them without executing anything."""
+"""Weights of stored networks, loaded without executing anything."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor, nn
+from torch import nn
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.state_files import load_state
 from robustbench_ln.store.stored import StoredModel
-
-
-def weights_hash(state: dict[str, Tensor]) -> str:
-    """Return 12 hexadecimal digits over the sorted tensors: names, types, shapes and values."""
-    digest = hashlib.blake2b(digest_size=6)
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+from robustbench_ln.store.weights import weights_hash
 
 
 def load_network(model: StoredModel) -> nn.Module:

@@ -178,7 +178,7 @@ def _check_weights(path: Path, digest: str, hint: str) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from robustbench_ln.models.weights import weights_hash
+    from robustbench_ln.store.weights import weights_hash
 
     try:
         found = weights_hash(load(path.read_bytes()))

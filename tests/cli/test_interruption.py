@@ -157,7 +157,7 @@ def test_a_network_that_overflows_is_a_recorded_failure_and_the_others_are_measu
     import torch
     from safetensors.torch import load_file, save_file
 
-    from robustbench_ln.models.weights import weights_hash
+    from robustbench_ln.store.weights import weights_hash
 
     (folder,) = (fresh / "results/models").glob("*localnorm*")
     state = load_file(folder / "weights.safetensors")

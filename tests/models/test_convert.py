@@ -12,9 +12,10 @@ from robustbench_ln.identity import content_hash
 from robustbench_ln.models.card import publish_draft
 from robustbench_ln.models.convert import convert_source
 from robustbench_ln.models.sources import load_source, source_of_model
-from robustbench_ln.models.weights import load_network, weights_hash
+from robustbench_ln.models.weights import load_network
 from robustbench_ln.norms.sets import laid_out
 from robustbench_ln.store.store import Store
+from robustbench_ln.store.weights import weights_hash
 
 NAME = "torchvision:shufflenet_v2_x0_5"
 

@@ -16,12 +16,12 @@ from safetensors.torch import save_file
 from robustbench_ln import LnbenchError
 from robustbench_ln.calibration import calibrate
 from robustbench_ln.identity import content_hash, recipe_id
-from robustbench_ln.models.weights import weights_hash
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.pack import pack
 from robustbench_ln.store.store import Store, write_card
 from robustbench_ln.store.stored import Counts
 from robustbench_ln.store.verify import verify
+from robustbench_ln.store.weights import weights_hash
 
 VERSION_1 = Path(__file__).parent / "schemas" / "v1"
 RECIPE = {"benchmark": "b", "network": "n", "norm": "none", "norm_options": {}, "seed": 0}

@@ -13,8 +13,9 @@ from robustbench_ln import LnbenchError
 from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.data.open import open_data
-from robustbench_ln.models.weights import load_network, weights_hash
+from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.store import Store
+from robustbench_ln.store.weights import weights_hash
 from robustbench_ln.training.loop import train
 from robustbench_ln.training.recipe import Recipe, plan_recipes
 from robustbench_ln.training.run import look_up, train_missing
