@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from robustbench_ln import provenance
+from robustbench_ln.compositions import Composition, compositions
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.evaluation.order import check_order
 from robustbench_ln.modes import MODES, canonical_mode
@@ -18,7 +19,7 @@ from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.plan import SweepSettings
-from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, Composition, compositions, plan_stress
+from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, plan_stress
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
 
 from . import complete, options

@@ -14,6 +14,7 @@ from robustbench_ln.benchmarks.claims import Value
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
+from robustbench_ln.compositions import Composition, compositions
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence, of_one_data_set
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import Verdict, judge, summary
@@ -23,7 +24,6 @@ from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 from robustbench_ln.sweep.stress import ORDERS as STRESS_ORDERS
-from robustbench_ln.sweep.stress import Composition, compositions
 
 #: Controls of LocalNorm in mode batch: what is taken away from it, norm, and whether sets have N/K images.
 CONTROLS = (

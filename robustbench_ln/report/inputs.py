@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from robustbench_ln.compositions import headline_size, usual_cells
+from robustbench_ln.compositions import Composition, compositions, headline_size, usual_cells
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.decoded import find_decoded
 from robustbench_ln.errors import LnbenchError
@@ -33,7 +33,6 @@ from robustbench_ln.report.selection import ALL, Selection
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
-from robustbench_ln.sweep.stress import Composition, compositions
 
 _DATA = ["data", "limit", "checksum"]
 _NOISE = ["noise", "clip", "rescale", "space"]

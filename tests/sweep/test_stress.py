@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.sweep.stress import compositions, plan_stress
+from robustbench_ln.compositions import compositions
+from robustbench_ln.sweep.stress import plan_stress
 from tests.sweep.test_plan import data, settings, stored
 
 
