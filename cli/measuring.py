@@ -41,7 +41,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PlanCounts:
     """How a plan came out.
 
     Attributes:
@@ -66,7 +66,7 @@ class Measured:
 
 def tell_plan(
     store: Store, passes: Sequence[NoisyPass], shard: str, *, quiet: bool, verbose: bool = False
-) -> Measured:
+) -> PlanCounts:
     """Say how many cells a plan has and how many of them are measured, and return these numbers."""
     finished = store.cell_ids()
     todo = missing(passes, finished)
@@ -77,7 +77,7 @@ def tell_plan(
     models = len({cell.model.id for one in passes for cell in one.cells})
     cells, networks = counted(planned, "cell"), counted(models, "model")
     say(f"{cells} from {networks}{shard}, {planned - left:,} of them measured already.", quiet=quiet)
-    return Measured(planned, left, 0)
+    return PlanCounts(planned, left, 0)
 
 
 def plan_lines(store: Store, passes: Sequence[NoisyPass], finished: set[str]) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from robustbench_ln.data.data_dir import default_data_dir
-from robustbench_ln.data.dataset import DataInfo, DataSet
+from robustbench_ln.data.dataset import SPLITS, DataInfo, DataSet
 
 _FOLDER = "decoded"
 
@@ -30,14 +31,20 @@ def decoded_folders(data_dir: Path) -> list[Path]:
     ]
 
 
-def find_decoded(test_checksum: str, data_dir: Path) -> DataSet | None:
-    """Return the data set whose test images have a checksum, None where it is not on this machine."""
+def decoded_sets(data_dir: Path) -> Iterator[tuple[Path, DataInfo]]:
+    """Yield the decoded data sets that can be read: the folder of each, and what is known of it."""
     for folder in decoded_folders(data_dir):
         try:
             info = DataInfo.read(folder)
-            found = info.splits["test"].checksum
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # not a decoded data set, or a broken one
-        if found == test_checksum:
+        if info.splits.keys() >= set(SPLITS):
+            yield folder, info
+
+
+def find_decoded(test_checksum: str, data_dir: Path) -> DataSet | None:
+    """Return the data set whose test images have a checksum, None where it is not on this machine."""
+    for folder, info in decoded_sets(data_dir):
+        if info.splits["test"].checksum == test_checksum:
             return DataSet(info, folder, spec=info.name, image_size=None)
     return None

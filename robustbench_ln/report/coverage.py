@@ -14,7 +14,7 @@ from robustbench_ln.report.inputs import DataGroup, Inputs
 
 
 @dataclass(frozen=True)
-class Measured:
+class NoiseCoverage:
     """How much of one noise is measured, for one network and mode.
 
     Attributes:
@@ -30,11 +30,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class CoverageRow:
-    """One network in one mode, with `Measured` for each noise of the coverage."""
+    """One network in one mode, with `NoiseCoverage` for each noise of the coverage."""
 
     model: str
     mode: str
-    noises: list[Measured]
+    noises: list[NoiseCoverage]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def cover(inputs: Inputs, data: DataGroup) -> Coverage:
                 found = noise.cells[(noise.cells["model_label"] == model) & (noise.cells["mode"] == mode)]
                 missing = [sigma for sigma in expected[noise.spec] if sigma not in set(found["sigma"])]
                 total = len(expected[noise.spec])
-                measured.append(Measured(total - len(missing), total, [sigma_text(s) for s in missing]))
+                measured.append(NoiseCoverage(total - len(missing), total, [sigma_text(s) for s in missing]))
             rows.append(CoverageRow(model, mode, measured))
     return Coverage(data.label, [noise.label for noise in data.noises], rows)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from robustbench_ln.benchmarks.benchmark import Benchmark
 from robustbench_ln.data.dataset import DataInfo, DataSet, limited
-from robustbench_ln.data.decoded import decoded_folders, find_decoded
+from robustbench_ln.data.decoded import decoded_sets, find_decoded
 from robustbench_ln.evaluation.images import NoisyImages
 from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.noise import NoiseSpec
@@ -30,11 +30,7 @@ def find_images(evidence: Evidence, room: Room) -> DataSet | None:
         return find_decoded(str(of_one_data_set(evidence.cells)["checksum"].iloc[0]), room.data_dir)
     if evidence.benchmark in room.data:
         return room.data[evidence.benchmark]
-    for folder in decoded_folders(room.data_dir):
-        try:
-            info = DataInfo.read(folder)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # not a decoded data set, or a broken one
+    for folder, info in decoded_sets(room.data_dir):
         if _is_declared(info, evidence.settings):
             return DataSet(info, folder, spec=info.name, image_size=evidence.settings.image_size)
     return None
