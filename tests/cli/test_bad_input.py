@@ -59,10 +59,10 @@ def image_folder(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_mistake_is_a_sentence(case, trained, image_folder, lnbench):
+def test_a_mistake_is_a_sentence(case, trained, image_folder, lnbench_here):
     arguments, expected = CASES[case]
     before = sorted(trained.rglob("*"))
-    done = lnbench(*(part.replace("FOLDER", str(image_folder)) for part in arguments), cwd=trained)
+    done = lnbench_here(*(part.replace("FOLDER", str(image_folder)) for part in arguments), cwd=trained)
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -72,28 +72,28 @@ def test_a_mistake_is_a_sentence(case, trained, image_folder, lnbench):
     assert sorted(trained.rglob("*")) == before
 
 
-def test_an_error_under_json_is_json(trained, lnbench):
-    done = lnbench(EVAL, "--noise", "agm", "--json", cwd=trained)
+def test_an_error_under_json_is_json(trained, lnbench_here):
+    done = lnbench_here(EVAL, "--noise", "agm", "--json", cwd=trained)
     assert (done.returncode, done.stdout) == (2, "")
     assert "agn" in json.loads(done.stderr)["error"]
 
 
-def test_a_sweep_before_any_training_says_what_to_run(tmp_path, lnbench):
-    done = lnbench(EVAL, cwd=tmp_path)
+def test_a_sweep_before_any_training_says_what_to_run(tmp_path, lnbench_here):
+    done = lnbench_here(EVAL, cwd=tmp_path)
     assert done.returncode == 2
     assert "lnbench train" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_before_any_sweep_says_what_to_run(trained, lnbench):
-    done = lnbench("report", cwd=trained)
+def test_a_report_before_any_sweep_says_what_to_run(trained, lnbench_here):
+    done = lnbench_here("report", cwd=trained)
     assert done.returncode == 2
     assert "lnbench corrupt-eval" in done.stderr
 
 
-def test_results_that_are_a_file_are_refused_before_any_work(tmp_path, lnbench):
+def test_results_that_are_a_file_are_refused_before_any_work(tmp_path, lnbench_here):
     (tmp_path / "taken").write_text("mine")
-    done = lnbench("train", "--results", "taken", cwd=tmp_path)
+    done = lnbench_here("train", "--results", "taken", cwd=tmp_path)
     assert done.returncode == 2
     assert "taken" in done.stderr
     assert "--results" in done.stderr
@@ -101,8 +101,8 @@ def test_results_that_are_a_file_are_refused_before_any_work(tmp_path, lnbench):
     assert (tmp_path / "taken").read_text() == "mine"
 
 
-def test_results_in_a_place_that_cannot_be_made_are_refused(tmp_path, lnbench):
-    done = lnbench("train", "--results", "/proc/lnbench", cwd=tmp_path)
+def test_results_in_a_place_that_cannot_be_made_are_refused(tmp_path, lnbench_here):
+    done = lnbench_here("train", "--results", "/proc/lnbench", cwd=tmp_path)
     assert done.returncode == 2
     assert "Cannot write to '/proc/lnbench'" in done.stderr
 
@@ -116,9 +116,9 @@ def test_results_in_a_place_that_cannot_be_made_are_refused(tmp_path, lnbench):
         ("a: 1\n", 1),
     ],
 )
-def test_a_malformed_benchmarks_file_is_named_with_its_line(text, line, tmp_path, lnbench):
+def test_a_malformed_benchmarks_file_is_named_with_its_line(text, line, tmp_path, lnbench_here):
     (tmp_path / "benchmarks.yaml").write_text(text)
-    done = lnbench("train", cwd=tmp_path)
+    done = lnbench_here("train", cwd=tmp_path)
     assert done.returncode == 2
     assert f"benchmarks.yaml:{line}:" in done.stderr
     assert "Traceback" not in done.stderr
@@ -158,10 +158,11 @@ def test_a_damaged_checkpoint_is_named_and_the_other_networks_are_measured(
     assert all(weights.name in record["reason"] for record in failed)
 
 
-def test_mnist_that_is_not_there_is_a_sentence(trained, lnbench, tmp_path):
+def test_mnist_that_is_not_there_is_a_sentence(trained, lnbench_here, tmp_path, monkeypatch):
     # No network in tests: a proxy that refuses stands for the machine without one.
-    dead = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    done = lnbench("train", "--benchmark", "mnist", "--data-dir", str(tmp_path / "d"), cwd=trained, env=dead)
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    done = lnbench_here("train", "--benchmark", "mnist", "--data-dir", str(tmp_path / "d"), cwd=trained)
     assert done.returncode == 2, done.stderr
     assert "mnist" in done.stderr
     assert "--data-dir" in done.stderr

@@ -42,14 +42,14 @@ def folder(tmp_path_factory) -> Path:
 FILE = ["mine.pth", "--network", NAME, "--image-size", "32", "--mean", "0.5", "--std", "0.25"]
 
 
-def test_convert_measure_and_report(lnbench, folder, tmp_path):
+def test_convert_measure_and_report(lnbench_here, folder, tmp_path):
     store = ["--results", str(tmp_path / "r")]
-    planned = lnbench("convert", *FILE, "--groups", "2", "--dry-run", *store, cwd=folder)
+    planned = lnbench_here("convert", *FILE, "--groups", "2", "--dry-run", *store, cwd=folder)
     assert planned.returncode == 0, planned.stderr
     assert "would store: mine-localnorm-s0." in planned.stderr
     assert not (tmp_path / "r").exists()
 
-    done = lnbench("convert", *FILE, "--groups", "2", *store, cwd=folder)
+    done = lnbench_here("convert", *FILE, "--groups", "2", *store, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "Replaced 56 BatchNorm2d layers (conv1.1, " in done.stderr
     assert "by localnorm (groups=2, eps=1e-05)" in done.stderr
@@ -59,7 +59,7 @@ def test_convert_measure_and_report(lnbench, folder, tmp_path):
     assert f"runs/{model.card['how']['run_id']}.json"
     assert (tmp_path / "r" / "runs" / f"{model.card['how']['run_id']}.json").is_file()
 
-    again = lnbench("convert", *FILE, "--groups", "2", "--json", *store, cwd=folder)
+    again = lnbench_here("convert", *FILE, "--groups", "2", "--json", *store, cwd=folder)
     document = json.loads(again.stdout)
     assert again.stderr == ""
     assert document["models"][0]["id"] == model.id
@@ -78,46 +78,48 @@ def test_convert_measure_and_report(lnbench, folder, tmp_path):
         "--batch-size",
         "4",
     ]
-    measured = lnbench(*measure, "--workers", "1", *store, cwd=folder)
+    measured = lnbench_here(*measure, "--workers", "1", *store, cwd=folder)
     assert measured.returncode == 0, measured.stderr
     assert "Measured 4 cells, 0 failed" in measured.stderr
-    nothing_known = lnbench("corrupt-eval", "--sigma", "0", *store, cwd=folder)
+    nothing_known = lnbench_here("corrupt-eval", "--sigma", "0", *store, cwd=folder)
     assert nothing_known.returncode == 2
     assert "--data SPEC" in nothing_known.stderr
-    page = lnbench("report", *store, cwd=folder)
+    page = lnbench_here("report", *store, cwd=folder)
     assert page.returncode == 0, page.stderr
     assert model.id in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_source_is_imported_as_it_is_and_found_again(lnbench, folder, tmp_path):
+def test_a_source_is_imported_as_it_is_and_found_again(lnbench_here, folder, tmp_path):
     command = ["corrupt-eval", "--model", *FILE[:5], "--data", "folder:images", "--sigma", "0"]
     command += ["--workers", "1", "--results", str(tmp_path / "r")]
-    first = lnbench(*command, "--mode", "frozen", cwd=folder)
+    first = lnbench_here(*command, "--mode", "frozen", cwd=folder)
     assert first.returncode == 0, first.stderr
     assert "x in [0, 1] becomes (x - (0, 0, 0)) / (1, 1, 1)" in first.stderr
     assert "--mean and --std" in first.stderr
     (model,) = Store(tmp_path / "r").models()
     assert model.card["recipe"]["norm"] == "batchnorm"
-    second = lnbench(*command, "--mode", "frozen", cwd=folder)
+    second = lnbench_here(*command, "--mode", "frozen", cwd=folder)
     assert "Nothing to measure" in second.stderr
     assert [one.id for one in Store(tmp_path / "r").models()] == [model.id]
     assert len(Store(tmp_path / "r").cell_ids()) == 1
 
 
-def test_a_stored_network_converts_and_is_measured_on_its_own_data(lnbench, trained, tmp_path):
+def test_a_stored_network_converts_and_is_measured_on_its_own_data(lnbench_here, trained, tmp_path):
     import shutil
 
     shutil.copytree(trained / "results", tmp_path / "results")
     command = ("convert", "digits-batchnorm-s0*", "--norm", "localnorm:groups=5")
-    done = lnbench(*command, cwd=tmp_path)
+    done = lnbench_here(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     # As after merging a packed file, which leaves weights out: the same command brings them again.
     (weights,) = (tmp_path / "results/models").glob("digits-batchnorm-localnorm*/weights.safetensors")
     content = weights.read_bytes()
     weights.unlink()
-    assert "stored: digits-batchnorm-localnorm" in lnbench(*command, cwd=tmp_path).stderr
+    assert "stored: digits-batchnorm-localnorm" in lnbench_here(*command, cwd=tmp_path).stderr
     assert weights.read_bytes() == content
-    measured = lnbench("corrupt-eval", "--model", "digits-batchnorm-localnorm*", "--sigma", "0", cwd=tmp_path)
+    measured = lnbench_here(
+        "corrupt-eval", "--model", "digits-batchnorm-localnorm*", "--sigma", "0", cwd=tmp_path
+    )
     assert measured.returncode == 0, measured.stderr
     assert "4 cells from 1 model," in measured.stderr
 
@@ -162,7 +164,7 @@ def test_the_how_to_s_commands_parse():
             assert is_source(text) or text.startswith("digits")
 
 
-def test_the_how_to_s_conversion_of_the_embedded_data_set_runs(lnbench, trained, tmp_path):
+def test_the_how_to_s_conversion_of_the_embedded_data_set_runs(lnbench_here, trained, tmp_path):
     import shutil
 
     lines = re.findall(r"^    (lnbench [^#\n]*)", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE)
@@ -170,5 +172,5 @@ def test_the_how_to_s_conversion_of_the_embedded_data_set_runs(lnbench, trained,
     assert len(own) == 2
     shutil.copytree(trained / "results", tmp_path / "results")
     for line in own:
-        done = lnbench(*shlex.split(line)[1:], cwd=tmp_path)
+        done = lnbench_here(*shlex.split(line)[1:], cwd=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -16,6 +16,9 @@ from robustbench_ln.data.digits import decode
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.store import Store
 
+#: What it is measured against is made once, by one of the processes that run tests.
+pytestmark = pytest.mark.xdist_group("corrupted")
+
 COUNT = 60  # images a severity
 
 

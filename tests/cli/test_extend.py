@@ -11,6 +11,9 @@ import pytest
 
 from robustbench_ln import load_results
 
+#: What it is measured against is made once, by one of the processes that run tests.
+pytestmark = pytest.mark.xdist_group("extend")
+
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "extend.md").read_text(encoding="utf-8")
 LINES = re.findall(r"^    (lnbench [^#\n]*)", PAGE, re.MULTILINE)
 

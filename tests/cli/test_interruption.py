@@ -13,6 +13,9 @@ import pytest
 
 from tests.cli.processes import cell_bytes, start, wait_for
 
+#: What it is measured against is made once, by one of the processes that run tests.
+pytestmark = pytest.mark.xdist_group("interruption")
+
 LNBENCH_TRAIN = ("train", "--norm", "localnorm", "--epochs", "4", "--limit", "400", "--threads", "1")
 SWEEP = ("corrupt-eval", "--sigma", "0,1,2", "--limit", "203")
 

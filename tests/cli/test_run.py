@@ -48,35 +48,35 @@ def test_a_closed_stream_is_no_defect(folder, environment):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_size_of_a_benchmark_is_not_asked_of_data_without_one(folder, lnbench):
+def test_a_size_of_a_benchmark_is_not_asked_of_data_without_one(folder, lnbench_here):
     (folder / "benchmarks.yaml").write_text(
         FILE.replace("test_images: 50", "test_images: 50\n    image_size: 32")
     )
-    done = lnbench("train", "--benchmark", "toy", "--dry-run", cwd=folder)
+    done = lnbench_here("train", "--benchmark", "toy", "--dry-run", cwd=folder)
     assert done.returncode == 0, done.stderr
 
 
-def test_titles_are_only_text(folder, lnbench):
+def test_titles_are_only_text(folder, lnbench_here):
     hostile = FILE.replace("A figure", "'of [a], [red] and [/nope]'").replace("Fig 0", "'Fig [b]'")
     (folder / "benchmarks.yaml").write_text(hostile)
     for given in ([], ["--preset", "paper"]):
-        listed = lnbench("list", *given, cwd=folder).stdout
+        listed = lnbench_here("list", *given, cwd=folder).stdout
         assert "Fig [b]" in listed
         assert "of [a], [red] and [/nope]" in listed
 
 
-def test_a_cell_that_cannot_be_read_is_told_by_the_list(folder, lnbench):
-    lnbench("run", "fig", "--quiet", cwd=folder)
+def test_a_cell_that_cannot_be_read_is_told_by_the_list(folder, lnbench_here):
+    lnbench_here("run", "fig", "--quiet", cwd=folder)
     record = next((folder / "results" / "cells").glob("*-1-*")) / "record.json"
     record.write_text("", encoding="utf-8")
-    listed = lnbench("list", cwd=folder)
+    listed = lnbench_here("list", cwd=folder)
     assert "1/2" in listed.stdout
     assert "not a readable record" in listed.stderr
     assert "Warning" not in listed.stderr
 
 
-def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench):
-    told = json.loads(lnbench("list", "--json", cwd=folder).stdout)
+def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench_here):
+    told = json.loads(lnbench_here("list", "--json", cwd=folder).stdout)
     (item,) = told["experiments"]
     assert (item["name"], item["paper"], item["claims"][0]["rule"]) == ("fig", "Fig 0", "value")
     assert (item["paper_values"][0]["paper"], item["paper_values"][0]["sigma"]) == (44.67, 1)
@@ -90,10 +90,10 @@ def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench):
             "cells_asked": 2,
         }
     ]
-    planned = json.loads(lnbench("run", "fig", "--dry-run", "--json", cwd=folder).stdout)
+    planned = json.loads(lnbench_here("run", "fig", "--dry-run", "--json", cwd=folder).stdout)
     assert (planned["trainings"], planned["cells"], planned["missing"]) == (1, 2, {})
     assert not (folder / "results").exists()
-    done = lnbench("run", "fig", "--json", cwd=folder)
+    done = lnbench_here("run", "fig", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert (outcome["trained"], outcome["measured"], outcome["complete"], outcome["failed"]) == (
@@ -103,9 +103,9 @@ def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench):
         {},
     )
     assert "Fig 0" in (folder / "results" / "paper.html").read_text()
-    again = json.loads(lnbench("run", "all", "--json", cwd=folder).stdout)
+    again = json.loads(lnbench_here("run", "all", "--json", cwd=folder).stdout)
     assert (again["trained"], again["measured"]) == (0, 0)
-    listed = lnbench("list", cwd=folder)
+    listed = lnbench_here("list", cwd=folder)
     assert "1/1" in listed.stdout
     assert "2/2" in listed.stdout
 
@@ -122,19 +122,19 @@ def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench):
         (["run", "fig", "--device", "cuda"], "--device cpu"),
     ],
 )
-def test_a_mistake_is_a_sentence(arguments, part, folder, lnbench):
-    done = lnbench(*arguments, cwd=folder)
+def test_a_mistake_is_a_sentence(arguments, part, folder, lnbench_here):
+    done = lnbench_here(*arguments, cwd=folder)
     assert done.returncode in (2, 3)
     assert part in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_data_that_are_missing_are_named_and_the_rest_is_done(folder, lnbench):
+def test_data_that_are_missing_are_named_and_the_rest_is_done(folder, lnbench_here):
     other = FILE.replace("benchmarks: [toy]", "benchmarks: [toy, gone]").replace(
         "experiments:", "  gone:\n    like: toy\n    data: folder:/nowhere/at/all\nexperiments:"
     )
     (folder / "benchmarks.yaml").write_text(other)
-    done = lnbench("run", "fig", "--json", cwd=folder)
+    done = lnbench_here("run", "fig", "--json", cwd=folder)
     assert done.returncode == 3
     outcome = json.loads(done.stdout)
     assert (outcome["trained"], list(outcome["failed"])) == (1, ["gone"])

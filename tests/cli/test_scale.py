@@ -14,6 +14,9 @@ import pytest
 
 from tests.cli.processes import cell_bytes, start, wait_for
 
+#: What it is measured against is made once, by one of the processes that run tests.
+pytestmark = pytest.mark.xdist_group("scale")
+
 SWEEP = ("corrupt-eval", "--sigma", "0,0.5,1", "--noise", "agn", "--noise", "mbn", "--limit", "203")
 CLUSTER = """
 import sys
