@@ -220,11 +220,14 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
     if ranks.count == 1:
         yield
         return
+    import torch
+
+    # DistributedDataParallel imports it, and what is imported within a process group keeps it for ever: its
+    # threads would then be running when the process ends, which aborts it.
+    import torch._dynamo
     from torch import distributed
 
     if device.type == "cuda":
-        import torch
-
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     # The others wait while the first evaluates and stores.
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)

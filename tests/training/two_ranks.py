@@ -4,6 +4,7 @@ Argument: the file for the weights of the first process, by norm and whose stati
 """
 
 import sys
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -67,5 +68,10 @@ if __name__ == "__main__":
     here = ranks_here()
     with joined(here, torch.device("cpu")):
         states = {case: trained(*case, here) for case in CASES}
+    # Threads that are left would abort a process that ends, every now and then.
+    threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    left = [name for name in threads if "gloo" in name]
+    if left:
+        raise RuntimeError(f"Threads of the process group are left: {left}.")
     if here.leads:
         torch.save({" ".join(case): state for case, state in states.items()}, sys.argv[1])
