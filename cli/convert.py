@@ -13,6 +13,7 @@ from robustbench_ln.models.source_names import is_source, parse_channels, parse_
 from robustbench_ln.norms.registry import NORMS, parse_norm
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.targets import choose_models
+from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import print_json, say
@@ -160,7 +161,8 @@ def _description(done: Conversion) -> list[str]:
     settings = ", ".join(f"{key}={value}" for key, value in done.norm_options.items())
     lines = [
         done.source.description,
-        f"Replaced {len(names)} BatchNorm2d layers ({shown}; {width} channels) by {done.norm} ({settings}).",
+        f"Replaced {counted(len(names), 'BatchNorm2d layer')} ({shown}; {width} channels) "
+        f"by {done.norm} ({settings}).",
         f"Parameters: {done.parameters_before:,} before, {done.parameters_after:,} after.",
     ]
     if done.kept:

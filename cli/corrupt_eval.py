@@ -24,7 +24,6 @@ from robustbench_ln.noise.severity import (
     check_constants,
     parse_severities,
 )
-from robustbench_ln.report.formats import counted
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.clean import below, check_clean, check_gate, is_clean, without_clean
@@ -41,6 +40,7 @@ from robustbench_ln.sweep.several import (
 )
 from robustbench_ln.sweep.shard import parse_shard, take_shard
 from robustbench_ln.sweep.targets import choose_networks, pair_with_data, trained_from
+from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import NOT_MET, SOME_FAILED, print_json, say

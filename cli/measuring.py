@@ -9,11 +9,11 @@ from typing import Any
 
 from robustbench_ln import provenance
 from robustbench_ln.devices import Dtype
-from robustbench_ln.report.formats import counted
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.plan import NoisyPass, missing
 from robustbench_ln.sweep.run import Outcome, run_passes
 from robustbench_ln.threads import default_workers
+from robustbench_ln.wording import counted
 
 from .console import say
 from .progress import progress

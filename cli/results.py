@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from robustbench_ln.data.decoded import decoded_root
-from robustbench_ln.report.formats import counted
 from robustbench_ln.store.gc import collect
 from robustbench_ln.store.merge import merge as merge_results
 from robustbench_ln.store.open import open_store, writable_store
 from robustbench_ln.store.pack import pack as pack_results
 from robustbench_ln.store.verify import Finding
 from robustbench_ln.store.verify import verify as verify_results
+from robustbench_ln.wording import counted
 
 from . import options
 from .console import SOME_FAILED, output, print_json, say, say_problems
@@ -130,7 +130,10 @@ def verify(
     else:
         _print_findings("wrong", found.wrong)
         _print_findings("remark", found.remarks)
-        read = ", ".join(f"{count:,} {kind}" for kind, count in found.read.items()) or "nothing"
+        read = (
+            ", ".join(counted(count, kind.removesuffix("s")) for kind, count in found.read.items())
+            or "nothing"
+        )
         wrong = f"{len(found.wrong):,} wrong" if found.wrong else "nothing is wrong"
         say(f"Read {read}: {wrong}; remarks: {len(found.remarks):,}.", quiet=quiet)
     if found.wrong:

@@ -11,8 +11,8 @@ import typer
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise.grid import parse_sigmas
 from robustbench_ln.publish import publish_file
-from robustbench_ln.report.formats import counted
 from robustbench_ln.store.open import open_store
+from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import output, print_json, say, say_problems

@@ -15,13 +15,13 @@ from robustbench_ln.experiments.asked import Asked, parse_experiments, parse_rea
 from robustbench_ln.experiments.estimate import estimate_seconds
 from robustbench_ln.experiments.run import Resources, look_through, run_todo
 from robustbench_ln.experiments.work import plan_work
-from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.build import write_paper_page
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.threads import default_workers
 from robustbench_ln.training.recipe import Recipe
+from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import SOME_FAILED, print_error, print_json, say

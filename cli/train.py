@@ -16,12 +16,12 @@ from robustbench_ln.data.open import open_data
 from robustbench_ln.devices import check_dtype, choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
-from robustbench_ln.report.formats import counted
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.training.ranks import ranks_here, recipe_on
 from robustbench_ln.training.recipe import Recipe, plan_recipes, starting_from
 from robustbench_ln.training.run import look_up, train_missing
+from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import SOME_FAILED, print_error, print_json, say

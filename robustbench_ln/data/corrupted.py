@@ -20,6 +20,7 @@ import numpy.typing as npt
 from robustbench_ln.data.dataset import Arrays, DataInfo, DataSet, Split, SplitInfo
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise.severity import SEVERITIES
+from robustbench_ln.wording import counted
 
 _LABELS = "labels.npy"
 _LAYOUT = (
@@ -102,7 +103,7 @@ class CorruptedFolder:
             severities: of 1 to 5.
             on_note: told before it, as it may take some seconds.
         """
-        on_note(f"Reading {len(self.corruptions)} files of corrupted images in '{self.path}'.")
+        on_note(f"Reading {counted(len(self.corruptions), 'file')} of corrupted images in '{self.path}'.")
         channels = self.shape[0]
         test = SplitInfo(self.images, self.checksum, (0,) * channels, (255,) * channels)
         info = DataInfo(

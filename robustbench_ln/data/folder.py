@@ -140,9 +140,8 @@ def _listed(root: Path) -> _Listed:
             f"Data folder '{root}': class '{min(different)}' is not in both train and test.", _LAYOUT
         )
     if len(files["test"]) < 2:
-        raise LnbenchError(
-            f"Data folder '{root}' has {len(files['test'])} class(es), 2 or more are needed.", _LAYOUT
-        )
+        there = "".join(f"the class '{name}' alone" for name in files["test"]) or "no classes"
+        raise LnbenchError(f"Data folder '{root}' has {there}, and 2 or more are needed.", _LAYOUT)
     for split, by_class in files.items():
         empty = [name for name, images in by_class.items() if not images]
         if empty:

@@ -11,12 +11,13 @@ from robustbench_ln.report.company import company_table
 from robustbench_ln.report.coverage import Coverage, cover, failure_rows, untested_models
 from robustbench_ln.report.curves import draw_home_curves, draw_mode_curves, home_styles
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_uri
-from robustbench_ln.report.formats import listed, number, percent, percent_range
+from robustbench_ln.report.formats import number, percent, percent_range
 from robustbench_ln.report.headline import Headline, headline, measured_sentence
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.matrices import collapse_table, draw_confusions
 from robustbench_ln.report.samples import draw_samples
 from robustbench_ln.report.sureness import calibration_table
+from robustbench_ln.wording import listed
 
 
 @dataclass(frozen=True)

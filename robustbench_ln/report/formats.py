@@ -43,24 +43,6 @@ def sigma_text(sigma: float) -> str:
     return f"{sigma:g}"
 
 
-def listed(words: list[str]) -> str:
-    """Return words as a list in a sentence.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
-def counted(count: int, thing: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "cell"), counted(1200, "cell")
-    ('1 cell', '1,200 cells')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
 def visible(text: str) -> str:
     """Return a text with what cannot be shown, such as control characters, replaced: SVG refuses those."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

@@ -11,9 +11,10 @@ import pandas as pd
 from robustbench_ln.metrics import CURVE, area_under_curve, summarize_curves
 from robustbench_ln.report.company import spread_table
 from robustbench_ln.report.exhibit import Table
-from robustbench_ln.report.formats import counted, listed, number, percent, percent_range, sigma_text
+from robustbench_ln.report.formats import number, percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.reference import difference_over_seeds, differences, reference_rows
+from robustbench_ln.wording import counted, listed
 
 _SEED_LUCK = "differences between norms include seed-to-seed luck"
 

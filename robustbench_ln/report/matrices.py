@@ -10,10 +10,11 @@ import pandas as pd
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import listed, number, percent, sigma_text, visible
+from robustbench_ln.report.formats import number, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
 from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices, ramp
 from robustbench_ln.store.results import Results
+from robustbench_ln.wording import listed
 
 _LISTED_CONFUSIONS = 10
 Matrix = npt.NDArray[np.int64]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_ln.report.exhibit import Table
-from robustbench_ln.report.formats import counted, listed, number, percent, visible
+from robustbench_ln.report.formats import number, percent, visible
 from robustbench_ln.report.inputs import Inputs
 from robustbench_ln.report.labels import norm_label
+from robustbench_ln.wording import counted, listed
 
 
 @dataclass(frozen=True)

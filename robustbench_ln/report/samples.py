@@ -13,8 +13,9 @@ from robustbench_ln.evaluation.images import IntArray, NoisyImages
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
 from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import listed, percent, sigma_text, visible
+from robustbench_ln.report.formats import percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
+from robustbench_ln.wording import listed
 
 _IMAGES = 4
 _SIGMAS = 9

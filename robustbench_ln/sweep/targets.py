@@ -17,6 +17,7 @@ from robustbench_ln.store.results import choose_names
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.class_order import class_note
+from robustbench_ln.wording import counted
 
 if TYPE_CHECKING:
     from robustbench_ln.models.card import Draft
@@ -105,7 +106,7 @@ def choose_networks(
     if left_out and len(left_out) < len(stored):
         stored = [one for one in stored if one not in left_out]
         on_note(
-            f"Left out {len(left_out)} models from outside, which no data set is known for: "
+            f"Left out {counted(len(left_out), 'model')} from outside, which no data set is known for: "
             "name one with --data SPEC."
         )
     by_id = {one.id: one for one in [*stored, *(draft.stored(store) for draft in drafts)]}

@@ -216,16 +216,16 @@ def test_an_error_leaves_no_half_decoded_data_behind(tmp_path):
     [
         (lambda root: None, "does not exist"),
         (lambda root: root.write_text("a file"), "set"),
-        (lambda root: root.mkdir(), "0 class"),
+        (lambda root: root.mkdir(), "has no classes"),
         (lambda root: (root / "train/cat").mkdir(parents=True), "'test'"),
         (lambda root: (folder_of(root, {}), (root / "train/horse").mkdir()), "'horse'"),
         (lambda root: (folder_of(root, {}), (root / "test/ant").mkdir()), "'ant'"),
         (lambda root: folder_of(root, {"train/dog/0.png": None, "train/dog/1.png": None}), "dog"),
         (
             lambda root: [(root / split / "cat").mkdir(parents=True) for split in ("train", "test")],
-            "1 class",
+            "has the class 'cat' alone",
         ),
-        (lambda root: [(root / split).mkdir(parents=True) for split in ("train", "test")], "0 class"),
+        (lambda root: [(root / split).mkdir(parents=True) for split in ("train", "test")], "has no classes"),
         (
             lambda root: (
                 folder_of(root, {}),

@@ -9,12 +9,13 @@ from robustbench_ln.experiments.evidence import Evidence, of_one_data_set
 from robustbench_ln.norms.registry import norm_rank
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
 from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import listed, percent, sigma_text
+from robustbench_ln.report.formats import percent, sigma_text
 from robustbench_ln.report.matrices import Matrix, shares_of
 from robustbench_ln.report.matrix_picture import draw_scale, show_shares
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import find_images
 from robustbench_ln.report.paper.points import home_label
+from robustbench_ln.wording import listed
 
 #: Up to so many classes are named beside the lowest left matrix.
 _NAMED = 20

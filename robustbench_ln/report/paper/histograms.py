@@ -19,10 +19,11 @@ from robustbench_ln.experiments.needs import noise_of, spread
 from robustbench_ln.noise.draws import FloatArray
 from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import listed, percent, visible
+from robustbench_ln.report.formats import percent, visible
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, as_tile, find_images, noisy_images
 from robustbench_ln.report.paper.strip import strip_image
+from robustbench_ln.wording import listed
 
 _BINS = 64
 #: Share of all values that the axis of a row leaves out on either side.

@@ -9,10 +9,10 @@ from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.verdicts import Check, Outcome, Verdict, summary
 from robustbench_ln.report.exhibit import Exhibit
-from robustbench_ln.report.formats import counted
 from robustbench_ln.report.paper.forms import draw_item
 from robustbench_ln.report.paper.item import Item, Room, Sheet, reading_text
 from robustbench_ln.report.template import asset, inlined, render
+from robustbench_ln.wording import counted
 
 #: A mark that needs no colour, and the class of its style.
 MARKS: dict[Outcome, tuple[str, str]] = {

@@ -13,11 +13,11 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.report.drawing import as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
-from robustbench_ln.report.formats import counted, listed
 from robustbench_ln.report.labels import norm_label
 from robustbench_ln.report.paper.item import Drawn, Item, Room
 from robustbench_ln.report.paper.panels import make_panels, name_handles
 from robustbench_ln.store.logs import read_log
+from robustbench_ln.wording import counted, listed
 
 _PANELS = {
     "gamma_mean": "mean of gamma",
