@@ -134,9 +134,9 @@ def convert(
         say(f"{state}: {done.draft.id}  clean test accuracy not measured", quiet=quiet)
     if not dry_run:
         known_data = conversions[0].draft.card["how"]["data"]
-        data = "" if known_data else " --data folder:PATH"
+        more = ("" if known_data else " --data folder:PATH") + options.places(results)
         own = f"LNBENCH_PLUGINS={parse_source(source).code} " if source.startswith("python:") else ""
-        say(f"Next: {own}lnbench corrupt-eval --model '{conversions[0].draft.id}'{data}", quiet=quiet)
+        say(f"Next: {own}lnbench corrupt-eval --model '{conversions[0].draft.id}'{more}", quiet=quiet)
 
 
 def _sources(text: str, store: Store, **given: Any) -> list[Source]:

@@ -56,6 +56,7 @@ def test_convert_measure_and_report(lnbench_here, folder, tmp_path):
     assert re.search(r"Parameters: [\d,]+ before, [\d,]+ after", done.stderr)
     assert "not measured" in done.stderr
     (model,) = Store(tmp_path / "r").models()
+    assert f"--model '{model.id}' --data folder:PATH --results {tmp_path / 'r'}" in done.stderr
     assert f"runs/{model.card['how']['run_id']}.json"
     assert (tmp_path / "r" / "runs" / f"{model.card['how']['run_id']}.json").is_file()
 
