@@ -13,7 +13,7 @@ from robustbench_ln.comparison.compare import Asked, Comparison
 from robustbench_ln.comparison.compare import compare as compare_networks
 from robustbench_ln.modes import MODES
 from robustbench_ln.noise import NOISES
-from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.store.open import open_store
 
 from . import complete, options
@@ -106,7 +106,8 @@ def compare(
     Stored predictions are read; nothing is measured. Networks of several training seeds are paired by seed.
     """
     if csv is not None:
-        check_writable(csv.parent, "Name another file.")
+        csv = named_file(csv, "--csv FILE")
+        check_writable(csv.parent, "Choose another file with --csv FILE.")
     asked = Asked(a, b, tuple(noise or ()), sigma, tuple(mode or ()), set_size, data, seed)
     note = partial(say, quiet=json)
     comparison = compare_networks(open_store(results), asked, data_dir, corrupted, on_note=note)

@@ -10,7 +10,7 @@ import typer
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise.grid import parse_sigmas
-from robustbench_ln.publish import publish_file
+from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.store.open import open_store
 from robustbench_ln.wording import counted
 
@@ -138,6 +138,9 @@ def export(
         raise UnknownNameError("table", kind, ("cells", "curves"))
     if format == "parquet" and out is None:
         raise LnbenchError("Parquet is no text.", "Name a file with --out FILE.")
+    if out is not None:
+        out = named_file(out, "--out FILE")
+        check_writable(out.parent, "Choose another file with --out FILE.")
     store = open_store(results)
     cells = _read(store, quiet=False)
     # Which cells are usual is told from all of them.

@@ -56,7 +56,14 @@ def publish_directory(final: Path, write: Callable[[Path], None]) -> bool:
 
 
 def publish_file(final: Path, content: bytes) -> None:
-    """Write a whole file under a hidden name, then give it its final name with one rename."""
+    """Write a whole file under a hidden name, then give it its final name with one rename.
+
+    Raises:
+        IsADirectoryError: a folder is there; what `rename` raises for one depends on the folder.
+        OSError: the file cannot be written.
+    """
+    if final.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(final))
     final.parent.mkdir(parents=True, exist_ok=True)
     hidden = final.parent / f".{final.name}.{uuid.uuid4().hex}"
     try:
@@ -65,6 +72,23 @@ def publish_file(final: Path, content: bytes) -> None:
         hidden.rename(final)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def named_file(path: Path, option: str) -> Path:
+    """Return where a file goes that a user named: behind a link, since what it points at is what is meant.
+
+    Args:
+        path: as it was named; it need not exist.
+        option: that named it, for the error, as `--out FILE`.
+
+    Raises:
+        LnbenchError: something else than a file is there.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        what = "folder" if path.is_dir() else "device or pipe, not a file"
+        raise LnbenchError(f"'{path}' is a {what}.", f"Name a file with {option}.")
+    return path
 
 
 def check_writable(folder: Path, hint: str) -> None:

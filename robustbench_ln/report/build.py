@@ -13,7 +13,7 @@ from robustbench_ln import __version__
 from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.identity import content_hash
-from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.report.selection import ALL, Selection
 from robustbench_ln.store.results import Results, choose_names
 
@@ -82,13 +82,7 @@ def build_report(
     # Publishing renames over a name; what a link that the user names points at is what the user means.
     if format not in FORMATS:
         raise UnknownNameError("format", format, FORMATS)
-    if path is None:
-        page = store.report.with_suffix(f".{format}")
-    else:
-        page = path.resolve() if path.is_symlink() else path
-    if page.exists() and not page.is_file():
-        what = "folder" if page.is_dir() else "device or pipe, not a file"
-        raise LnbenchError(f"'{page}' is a {what}.", "Name a file with --out FILE.")
+    page = store.report.with_suffix(f".{format}") if path is None else named_file(path, "--out FILE")
     if page.exists() and store.root.exists() and page.samefile(store.root):
         raise LnbenchError(f"'{page}' holds the results themselves.", "Name another file with --out FILE.")
     table = store.table

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from robustbench_ln.calibration import NOTHING
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.publish import check_writable, publish_file
+from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.store.factored import factor, smallest
 from robustbench_ln.store.packed import FORMAT, PackedStore
 from robustbench_ln.store.results import LOGS, Results, checked_cell, choose_names
@@ -139,17 +139,13 @@ def packed_bytes(
 
 
 def _target(source: Results, out: Path | None) -> Path:
-    """Return where the file goes; through links, since what a link points at is what the user means."""
+    """Return where the file goes."""
     if out is None and isinstance(source, PackedStore):
         raise LnbenchError(f"'{source.root}' is packed already.", "Name the new file with --out FILE.")
-    path = source.root / "results.npz" if out is None else out
-    if path.is_symlink():
-        path = path.resolve()
+    path = named_file(source.root / "results.npz" if out is None else out, "--out FILE")
     if source.cell_ids():
         check_writable(path.parent, "Choose another file with --out FILE.")
     if path.exists():
-        if not path.is_file():
-            raise LnbenchError(f"'{path}' is not a file.", "Name a file with --out FILE.")
         try:
             PackedStore(path)
         except LnbenchError as error:

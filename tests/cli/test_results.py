@@ -165,3 +165,29 @@ def test_a_mistake_is_a_sentence_and_writes_nothing(arguments, sentence, run, re
     assert (code, out) == (2, "")
     assert sentence in err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("named", [".", "..", "folder", "device"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("results export", "--out"),
+        ("results pack", "--out"),
+        ("report", "--out"),
+        ("compare one two", "--csv"),
+    ],
+)
+def test_a_file_that_is_something_else_is_a_sentence(command, option, named, run, results, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to("/dev/null")
+    before = sorted(tmp_path.rglob("*"))
+    code, _, err = run(*command.split(), "--results", str(results), option, named)
+    assert code == 2
+    assert re.match(r"Error: '\S+' is a (folder|device)", err)
+    assert err.rstrip().endswith(f"{option} FILE.")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_in_a_place_that_cannot_be_written_is_a_sentence(run, results):
+    code, _, err = run("results", "export", "--results", str(results), "--out", "/proc/table.csv")
+    assert (code, err.startswith("Error: Cannot write to '/proc'")) == (2, True)

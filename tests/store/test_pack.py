@@ -133,7 +133,7 @@ def test_only_packed_results_are_replaced(writer, tmp_path):
     with pytest.raises(LnbenchError, match="is there already"):
         pack(writer.store, mine)
     assert mine.read_bytes() == before
-    with pytest.raises(LnbenchError, match="not a file"):
+    with pytest.raises(LnbenchError, match="is a folder"):
         pack(writer.store, tmp_path)
     first = pack(writer.store).size
     writer.cell("2")
