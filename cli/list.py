@@ -13,7 +13,7 @@ from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.outline import items_of
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.inspection.choose import matching
-from robustbench_ln.plugins import Offered, load_named, offered
+from robustbench_ln.plugins import Offered, load_named
 
 from . import options
 from .console import print_json, say, say_problems
@@ -104,8 +104,7 @@ def _list_names(kind: str, select: list[str], results: Path, config: Path | None
     own: list[Offered] = []
     if kind in ("norms", "noises"):
         load_named()
-        offers, problems = offered()
-        own = [one for one in offers if f"{one.kind}s" == kind]
+        own, problems = kinds.offered(kind)
     rows = rows_of[kind]()
     say_problems(problems, quiet=json)
     if rows:

@@ -1,4 +1,4 @@
-"""Norms and noises of the user's: how they get into the registries, and how they are found by name.
+"""Registries of norms and noises, and how the user's own get into them and are found by name.
 
 They come from entry points, whose names are read without importing their packages, or from the modules that
 LNBENCH_PLUGINS names. Their full name is NAME@VERSION, so that results of two versions are told apart
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -65,83 +65,132 @@ def bare(name: str) -> str:
     return name.partition("@")[0]
 
 
-def admit(kind: Kind, entry: Entry, registry: dict[str, Entry]) -> None:
-    """Put a norm or noise of the user's into a registry; the same file's own of that name is replaced.
+class Registry(dict[str, Entry]):
+    """The norms or the noises by name: the built-in ones, and the user's as they are loaded.
 
-    Raises:
-        LnbenchError: a name that is taken or of other characters.
+    Args:
+        kind: "norm" or "noise".
+        entries: the built-in ones.
     """
-    name = entry.name.rpartition("@")[0]
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name) or name.startswith("corrupted-"):
-        raise LnbenchError(
-            f"The {kind} '{name}' of {entry.origin} has no name that commands can take.",
-            "Use at most 40 small letters, digits and -, a letter first, and not 'corrupted-'.",
+
+    def __init__(self, kind: Kind, entries: Iterable[Entry]) -> None:
+        super().__init__((entry.name, entry) for entry in entries)
+        self._kind = kind
+
+    def admit(self, entry: Entry) -> None:
+        """Put one of the user's in; the same file's own of that name is replaced.
+
+        Raises:
+            LnbenchError: a name that is taken or of other characters.
+        """
+        kind, name = self._kind, entry.name.rpartition("@")[0]
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name) or name.startswith("corrupted-"):
+            raise LnbenchError(
+                f"The {kind} '{name}' of {entry.origin} has no name that commands can take.",
+                "Use at most 40 small letters, digits and -, a letter first, and not 'corrupted-'.",
+            )
+        for known in [one for one in self if bare(one) == name]:
+            other = self[known]
+            if not other.origin:
+                raise LnbenchError(
+                    f"The {kind} '{name}' of {entry.origin} has the name of the built-in {kind} '{name}'.",
+                    "Give yours another name: a built-in one cannot be replaced.",
+                )
+            if other.origin != entry.origin:
+                raise LnbenchError(
+                    f"Both {other.origin} and {entry.origin} register a {kind} '{name}'.",
+                    "Rename one of them.",
+                )
+            del self[known]
+        self[entry.name] = entry
+
+    def look_up(self, name: str) -> Entry:
+        """Return the one of a name, with its version or without, loading the user's code for it.
+
+        Returns:
+            Where the name has a version, that one or the one that there is: the caller tells them apart by
+            name.
+
+        Raises:
+            UnknownNameError: none has the name.
+            LnbenchError: code that cannot be loaded.
+        """
+        if name in self:
+            return self[name]
+        loads: tuple[Callable[[], None], ...] = (
+            lambda: None,
+            partial(self._load_offered, bare(name)),
+            load_named,
         )
-    for known in [one for one in registry if bare(one) == name]:
-        other = registry[known]
-        if not other.origin:
-            raise LnbenchError(
-                f"The {kind} '{name}' of {entry.origin} has the name of the built-in {kind} '{name}'.",
-                "Give yours another name: a built-in one cannot be replaced.",
-            )
-        if other.origin != entry.origin:
-            raise LnbenchError(
-                f"Both {other.origin} and {entry.origin} register a {kind} '{name}'.", "Rename one of them."
-            )
-        del registry[known]
-    registry[entry.name] = entry
+        for load in loads:
+            load()
+            for known, entry in self.items():
+                if entry.origin and bare(known) == bare(name):
+                    return entry
+        error = UnknownNameError(self._kind, name, {*self, *_offers(self._kind)})
+        error.hint = f"{error.hint} {_HINT}"
+        raise error
 
-
-def look_up(kind: Kind, name: str, registry: Mapping[str, Entry]) -> Entry:
-    """Return a norm or noise by its name, with its version or without, loading the user's code for it.
-
-    Returns:
-        Where the name has a version, that one or the one that there is: the caller tells them apart by name.
-
-    Raises:
-        UnknownNameError: none has the name.
-        LnbenchError: code that cannot be loaded.
-    """
-    if name in registry:
-        return registry[name]
-    loads: tuple[Callable[[], None], ...] = (
-        lambda: None,
-        partial(_load_offered, kind, bare(name)),
-        load_named,
-    )
-    for load in loads:
-        load()
-        for known, entry in registry.items():
-            if entry.origin and bare(known) == bare(name):
-                return entry
-    error = UnknownNameError(kind, name, {*registry, *_offers(kind)})
-    error.hint = f"{error.hint} {_HINT}"
-    raise error
-
-
-def offered() -> tuple[list[Offered], list[str]]:
-    """Return what installed packages offer, without importing them, and what is wrong with it."""
-    if not any(map(_offers, GROUPS)):
-        return [], []
-    # Importing these takes as long as all else that a list of names needs.
-    from robustbench_ln.noise import NOISES
-    from robustbench_ln.norms.registry import NORMS
-
-    found: list[Offered] = []
-    problems: list[str] = []
-    registries: dict[Kind, Mapping[str, Named]] = {"norm": NORMS, "noise": NOISES}
-    for kind, registry in registries.items():
+    def offered(self) -> tuple[list[Offered], list[str]]:
+        """Return what installed packages offer, without importing them, and what is wrong with it."""
+        kind = self._kind
+        found: list[Offered] = []
+        problems: list[str] = []
         for name, points in _offers(kind).items():
             found.extend(Offered(kind, name, _package(point)) for point in points)
             packages = " and ".join(f"'{_package(point)}'" for point in points)
-            if name in registry and not registry[name].origin:
+            if name in self and not self[name].origin:
                 problems.append(
                     f"The {kind} '{name}' of package {packages} has the name of the built-in {kind} "
                     f"'{name}', which is used in its place."
                 )
             elif len(points) > 1:
                 problems.append(f"Both packages {packages} offer a {kind} '{name}': neither can be used.")
-    return found, problems
+        return found, problems
+
+    def _load_offered(self, name: str) -> None:
+        """Import what an installed package offers of a name; what it imports registers itself."""
+        points = _offers(self._kind).get(name, [])
+        packages = [f"'{_package(point)}'" for point in points]
+        if len(points) > 1:
+            raise LnbenchError(
+                f"Packages {' and '.join(packages)} both offer a {self._kind} '{name}'.",
+                "Uninstall one of them.",
+            )
+        for point in points:
+            self._import_offered(point)
+
+    def _import_offered(self, point: EntryPoint) -> None:
+        failure = _failure_of(point)
+        what = f"The {self._kind} '{point.name}' of package '{_package(point)}'"
+        if failure:
+            raise LnbenchError(
+                f"{what} cannot be loaded: {failure}.",
+                f"Mend that package, or: pip uninstall {_package(point)}",
+            )
+        if not any(bare(known) == point.name for known in self):
+            raise LnbenchError(
+                f"{what} is not registered by '{point.value}'.",
+                f"Decorate it there with @register_{self._kind}('{point.name}').",
+            )
+
+
+def other_version(kind: str, asked: str, there: str, origin: str) -> LnbenchError:
+    """Return the error of code that has changed since something was made with it."""
+    return LnbenchError(
+        f"This needs {kind} '{asked}', but {origin} has '{there}'.",
+        "Bring that version of the code back, or train and measure again with this one.",
+    )
+
+
+def load_named() -> None:
+    """Load the code that LNBENCH_PLUGINS names; it registers itself.
+
+    Raises:
+        LnbenchError: code that cannot be loaded.
+    """
+    for code in named_code():
+        load_code(code)
 
 
 @cache
@@ -172,18 +221,6 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else point.value
 
 
-def _load_offered(kind: Kind, name: str) -> None:
-    """Import what an installed package offers of a name; what it imports registers itself."""
-    points = _offers(kind).get(name, [])
-    packages = [f"'{_package(point)}'" for point in points]
-    if len(points) > 1:
-        raise LnbenchError(
-            f"Packages {' and '.join(packages)} both offer a {kind} '{name}'.", "Uninstall one of them."
-        )
-    for point in points:
-        _import_offered(kind, point)
-
-
 @cache
 def _failure_of(point: EntryPoint) -> str:
     try:
@@ -191,31 +228,3 @@ def _failure_of(point: EntryPoint) -> str:
     except (Exception, SystemExit) as error:
         return reason(error)
     return ""
-
-
-def _import_offered(kind: Kind, point: EntryPoint) -> None:
-    from robustbench_ln.noise import NOISES
-    from robustbench_ln.norms.registry import NORMS
-
-    failure = _failure_of(point)
-    what = f"The {kind} '{point.name}' of package '{_package(point)}'"
-    if failure:
-        raise LnbenchError(
-            f"{what} cannot be loaded: {failure}.", f"Mend that package, or: pip uninstall {_package(point)}"
-        )
-    registry: Mapping[str, Named] = NORMS if kind == "norm" else NOISES
-    if not any(bare(known) == point.name for known in registry):
-        raise LnbenchError(
-            f"{what} is not registered by '{point.value}'.",
-            f"Decorate it there with @register_{kind}('{point.name}').",
-        )
-
-
-def load_named() -> None:
-    """Load the code that LNBENCH_PLUGINS names; it registers itself.
-
-    Raises:
-        LnbenchError: code that cannot be loaded.
-    """
-    for code in named_code():
-        load_code(code)

@@ -13,6 +13,7 @@ from robustbench_ln.data.names import DATA_SETS
 from robustbench_ln.modes import MEANINGS, fits_norm
 from robustbench_ln.noise import NOISES
 from robustbench_ln.norms.registry import NORMS
+from robustbench_ln.plugins import Offered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 #: A row: its `name` first; lists and mappings are for programs, texts and numbers for people, too.
 Row = dict[str, Any]
+
+
+def offered(kind: str) -> tuple[list[Offered], list[str]]:
+    """Return the "norms" or "noises" that installed packages offer, and what is wrong with them."""
+    return NORMS.offered() if kind == "norms" else NOISES.offered()
 
 
 def norms() -> list[Row]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.norms.registry import other_version
+from robustbench_ln.plugins import other_version
 from robustbench_ln.user_code import code_called, load_code, messages_apart, origin_of, reason, version_of
 
 if TYPE_CHECKING:

@@ -15,17 +15,16 @@ from robustbench_ln.noise.draws import FloatArray, draw
 from robustbench_ln.noise.family import NoiseFamily
 from robustbench_ln.noise.grid import parse_sigmas
 from robustbench_ln.noise.ready_made import corruption_of, ready_made
-from robustbench_ln.norms.registry import other_version
-from robustbench_ln.plugins import bare, look_up
+from robustbench_ln.plugins import Registry, bare, other_version
 
 if TYPE_CHECKING:
     import torch
 
     Images = TypeVar("Images", FloatArray, torch.Tensor)
 
-NOISES: dict[str, NoiseFamily] = {
-    noise.name: noise
-    for noise in (
+NOISES: Registry[NoiseFamily] = Registry(
+    "noise",
+    (
         gaussian.AGN,
         gaussian.AGN_ADDITIVE,
         uniform.AGN_UNIFORM,
@@ -43,8 +42,8 @@ NOISES: dict[str, NoiseFamily] = {
         standard.SHOT,
         standard.IMPULSE,
         standard.SPECKLE,
-    )
-}
+    ),
+)
 Space = Literal["pixel", "standardised"]
 
 
@@ -55,7 +54,7 @@ def find_noise(name: str) -> NoiseFamily:
         UnknownNameError: no family has the name.
         LnbenchError: the user's code for it cannot be loaded.
     """
-    found = look_up("noise", name, NOISES)
+    found = NOISES.look_up(name)
     if "@" not in name or found.name == name:
         return found
 

@@ -12,7 +12,6 @@ from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise.corrupt import NOISES
 from robustbench_ln.noise.draws import DrawKind, FloatArray
 from robustbench_ln.noise.family import NoiseFamily
-from robustbench_ln.plugins import admit
 from robustbench_ln.user_code import messages_apart, origin_of, reason, version_of
 
 Apply = Callable[[FloatArray, float, FloatArray], FloatArray]
@@ -83,7 +82,7 @@ def register_noise(
             clean_at_zero=clean_at_zero,
             origin=origin,
         )
-        admit("noise", family, NOISES)
+        NOISES.admit(family)
         return function
 
     return register

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.norms.registry import NORMS, NormInfo
-from robustbench_ln.plugins import admit
 from robustbench_ln.user_code import messages_apart, origin_of, reason, version_of
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def register_norm(
             _options(name, builder, origin),
             origin=origin,
         )
-        admit("norm", info, NORMS)
+        NORMS.admit(info)
         return builder
 
     return register

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.plugins import bare, look_up
+from robustbench_ln.plugins import Registry, bare, other_version
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,9 +56,9 @@ class NormInfo:
 _LAYERS = "robustbench_ln.norms"
 _EPS = {"eps": 1e-5}
 _RUNNING = {"eps": 1e-5, "momentum": 0.1}
-NORMS: dict[str, NormInfo] = {
-    info.name: info
-    for info in (
+NORMS: Registry[NormInfo] = Registry(
+    "norm",
+    (
         NormInfo(
             "batchnorm",
             f"{_LAYERS}.batchnorm:BatchNorm2d",
@@ -101,8 +101,8 @@ NORMS: dict[str, NormInfo] = {
             "instancenorm", f"{_LAYERS}.stateless:instance_norm", ("eval",), "Ulyanov et al. 2016", _EPS
         ),
         NormInfo("none", f"{_LAYERS}.stateless:no_norm", ("eval",), "no normalization", {}),
-    )
-}
+    ),
+)
 
 
 def find_norm(name: str) -> NormInfo:
@@ -112,7 +112,7 @@ def find_norm(name: str) -> NormInfo:
         UnknownNameError: no norm has the name.
         LnbenchError: the user's code for it cannot be loaded.
     """
-    found = look_up("norm", name, NORMS)
+    found = NORMS.look_up(name)
     if "@" not in name or found.name == name:
         return found
 
@@ -120,14 +120,6 @@ def find_norm(name: str) -> NormInfo:
         raise other_version("norm", name, found.name, found.origin)
 
     return replace(found, name=name, target=refuse)
-
-
-def other_version(kind: str, asked: str, there: str, origin: str) -> LnbenchError:
-    """Return the error of code that has changed since something was made with it."""
-    return LnbenchError(
-        f"This needs {kind} '{asked}', but {origin} has '{there}'.",
-        "Bring that version of the code back, or train and measure again with this one.",
-    )
 
 
 def norm_rank(name: str) -> int:
