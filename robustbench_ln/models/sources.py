@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import random_key
 from robustbench_ln.models.library import library_network
 from robustbench_ln.models.library_weights import Trained, library_card, library_weights
+from robustbench_ln.models.preprocessing import Preprocessing, chosen_preprocessing, known_preprocessing
 from robustbench_ln.models.python_source import make_network
 from robustbench_ln.models.registry import build_network, check_network, is_library_network
 from robustbench_ln.models.source_names import SourceName, parse_source
@@ -24,7 +24,6 @@ from robustbench_ln.provenance import without_home
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.store.weights import weights_hash
 
-Preprocessing = Mapping[str, tuple[float, ...]]
 #: Outputs of a network that is built to find out which layer makes them; no layer has as many channels.
 _PROBE_CLASSES = 1009
 _FRESH_CLASSES = 1000
@@ -124,7 +123,7 @@ def load_source(
     size = image_size or _usual_size(architecture, named.weights)
     remarks: list[str] = []
     shape, outputs, built = _build(architecture, state, size, classes, text, remarks)
-    preprocessing, origin = _preprocessing(named, shape[0], mean, std, remarks)
+    preprocessing, origin = known_preprocessing(named, shape[0], mean, std, remarks)
     _check_takes(built, shape, outputs, architecture)
     return Source(
         built.eval(),
@@ -159,7 +158,7 @@ def _from_python(
             f"'{text}' makes its last layer itself: it has {made.classes} outputs.", "Leave out --classes."
         )
     usual = {"mean": made.mean, "std": made.std}
-    preprocessing, origin = _chosen(usual, made.origin, made.image_shape[0], mean, std)
+    preprocessing, origin = chosen_preprocessing(usual, made.origin, made.image_shape[0], mean, std)
     return Source(
         made.network,
         named.network,
@@ -257,66 +256,6 @@ def _build(
             "Train the network before its accuracy means anything."
         )
     return shape, classes or outputs, built
-
-
-def _preprocessing(
-    named: SourceName,
-    channels: int,
-    mean: Sequence[float] | None,
-    std: Sequence[float] | None,
-    remarks: list[str],
-) -> tuple[Preprocessing, str]:
-    """Return the mean and deviation in force, and where they come from."""
-    if named.file is None:
-        card = library_card(named.network, named.weights)
-        usual, origin = {"mean": card.mean, "std": card.std}, card.origin
-    else:
-        usual, origin = (
-            {"mean": (0.0,) * channels, "std": (1.0,) * channels},
-            "not known",
-        )
-        if mean is None or std is None:
-            remarks.append(
-                "Nothing says how the images of this network are standardised: mean 0 and deviation 1 stand "
-                "in for what was not given. Give --mean and --std, as in its training."
-            )
-    return _chosen(usual, origin, channels, mean, std)
-
-
-def _chosen(
-    usual: Preprocessing,
-    origin: str,
-    channels: int,
-    mean: Sequence[float] | None,
-    std: Sequence[float] | None,
-) -> tuple[Preprocessing, str]:
-    """Return the mean and deviation in force, given ones over usual ones, and where they come from."""
-    given = (mean is not None) + (std is not None)
-    if given:
-        origin = "the options" if given == 2 else f"the options and {origin}"
-    chosen: dict[str, tuple[float, ...]] = {}
-    for key, values in (("mean", mean), ("std", std)):
-        numbers = usual[key] if values is None else tuple(float(value) for value in values)
-        if len(numbers) not in (1, channels):
-            raise LnbenchError(
-                f"--{key} has {len(numbers)} numbers, but the images have {channels} channels.",
-                f"Give {channels} numbers, or one for all.",
-            )
-        chosen[key] = numbers * channels if len(numbers) == 1 else numbers
-    if not all(math.isfinite(value) for values in chosen.values() for value in values):
-        raise LnbenchError(
-            "--mean or --std holds a number that is not finite.", "Give those of its training."
-        )
-    if any(value > 1 for value in chosen["mean"]):
-        raise LnbenchError(
-            "--mean holds a number above 1, but images are in [0, 1].",
-            "Divide means and deviations of images in 0 to 255 by 255.",
-        )
-    if not all(value > 0 for value in chosen["std"]):
-        raise LnbenchError(
-            "--std holds a number that is not above 0.", "Give deviations of images in [0, 1]."
-        )
-    return chosen, origin
 
 
 def _check_takes(network: nn.Module, shape: tuple[int, int, int], classes: int, architecture: str) -> None:
