@@ -11,8 +11,6 @@ import typer
 
 from robustbench_ln import provenance
 from robustbench_ln.data.corrupted import open_corrupted
-from robustbench_ln.devices import choose_dtype
-from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.source_names import parse_channels
 from robustbench_ln.modes import MODES, canonical_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
@@ -27,8 +25,8 @@ from robustbench_ln.noise.severity import (
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
 from robustbench_ln.sweep.clean import below, check_clean, check_gate, is_clean, without_clean
+from robustbench_ln.sweep.executor import check_executor, choose_executor
 from robustbench_ln.sweep.plan import SweepSettings
-from robustbench_ln.sweep.run import check_executor
 from robustbench_ln.sweep.several import (
     Sweep,
     by_severity,
@@ -44,7 +42,7 @@ from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import NOT_MET, SOME_FAILED, print_json, say
-from .measuring import Where, measure, tell_plan
+from .measuring import measure, tell_plan
 
 DEFAULT_SIGMAS = "0:4"
 
@@ -193,14 +191,16 @@ def corrupt_eval(
     Cells that were measured before are not measured again. They are stored sigma by sigma, so a sweep that
     was cut off goes on where it stopped.
     """
-    if executor == "ray" and workers is not None:
-        raise LnbenchError("--workers is of the local executor; the cluster has its own.")
-    if executor != "ray" and address is not None:
-        raise LnbenchError("--address names a Ray cluster.", "Add --executor ray.")
-    if dtype == "auto" and (executor == "ray" or shard):
-        raise LnbenchError("Other machines might choose otherwise.", "Name --dtype fp32 or bf16.")
     part = parse_shard(shard) if shard else None
-    precision = choose_dtype(dtype, device)
+    place = choose_executor(
+        executor,
+        dtype=dtype,
+        device=device,
+        workers=workers,
+        threads=threads,
+        address=address,
+        sharded=part is not None,
+    )
     given = {"--sigma": sigma, "--clip": clip, "--rescale": rescale, "--space": space != "pixel"}
     check_strength(
         given | {"--data": data, "--image-size": image_size},
@@ -219,10 +219,11 @@ def corrupt_eval(
         vote=vote,  # type: ignore[arg-type]
         batch_size=batch_size,
         limit=limit,
-        dtype=precision.name,
+        dtype=place.precision.name,
     )
     seeds_of_noise, seeds_of_orders = parse_seeds(noise_seeds), parse_seeds(order_seeds)
     store = writable_store(results)
+    note = partial(say, quiet=quiet or json)
     run_id = provenance.new_run_id()
     chosen = choose_networks(
         store,
@@ -233,10 +234,9 @@ def corrupt_eval(
         mean=parse_channels("--mean", mean),
         std=parse_channels("--std", std),
         run_id=run_id,
-        on_note=partial(say, quiet=quiet or json),
+        on_note=note,
     )
     models = trained_from(chosen.models, parse_seeds(train_seeds) if train_seeds else None)
-    note = partial(say, quiet=quiet or json)
     if folder:
         sweeps = on_corrupted(models, folder.sets(severities, note), settings)
     else:
@@ -246,7 +246,7 @@ def corrupt_eval(
             data_dir,
             image_size,
             skip_unreadable=skip_unreadable,
-            on_note=partial(say, quiet=quiet or json),
+            on_note=note,
         )
         sweeps = [Sweep(pairs, settings)]
         if severity:
@@ -272,16 +272,15 @@ def corrupt_eval(
         store.check_writable()
         for draft in chosen.drafts:
             publish_draft(draft, store)
-    where = Where(executor, address, workers, threads, device, precision)
     request = request_of(sweeps) | {"noise_seeds": seeds_of_noise, "order_seeds": seeds_of_orders}
     outcomes = []
     missed: list[str] = []
     if min_clean is not None:
         first = [one for one in whole if is_clean(one)]
-        outcomes += measure(store, first, where, request, run_id=run_id, quiet=quiet, json=json)
+        outcomes += measure(store, first, place, request, run_id=run_id, quiet=quiet, json=json)
         missed = below(check_clean(store, first), first, min_clean)
     if not missed:
-        outcomes += measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
+        outcomes += measure(store, passes, place, request, run_id=run_id, quiet=quiet, json=json)
     done = replace(plan, todo=len(outcomes), failed=sum(1 for outcome in outcomes if outcome.failure))
     clean = check_clean(store, whole)
     for one in clean:

@@ -8,36 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_ln import provenance
-from robustbench_ln.devices import Dtype
 from robustbench_ln.store.store import Store
+from robustbench_ln.sweep.executor import Executor
 from robustbench_ln.sweep.plan import NoisyPass, missing
-from robustbench_ln.sweep.run import Outcome, run_passes
-from robustbench_ln.threads import default_workers
+from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.wording import counted
 
 from .console import say
 from .progress import progress
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where passes run.
-
-    Attributes:
-        executor: "local" or "ray".
-        address: of the Ray cluster.
-        workers: processes; None for as many as the cores take.
-        threads: of torch in each process.
-        device: "auto", "cpu" or "cuda".
-        precision: in which networks multiply.
-    """
-
-    executor: str
-    address: str | None
-    workers: int | None
-    threads: int
-    device: str
-    precision: Dtype
 
 
 @dataclass(frozen=True)
@@ -104,7 +82,7 @@ def plan_lines(store: Store, passes: Sequence[NoisyPass], finished: set[str]) ->
 def measure(
     store: Store,
     passes: Sequence[NoisyPass],
-    where: Where,
+    executor: Executor,
     request: dict[str, Any],
     *,
     run_id: str,
@@ -116,7 +94,7 @@ def measure(
     Args:
         store: the results folder.
         passes: the plan.
-        where: it is computed.
+        executor: where they run.
         request: what was asked for, for the record of the invocation.
         run_id: names the invocation.
         quiet: print failures alone.
@@ -134,28 +112,8 @@ def measure(
             for outcome in outcomes:
                 if outcome.place and outcome.place not in places:
                     places.add(outcome.place)
-                    precision = f"{where.precision.name} ({where.precision.reason})"
+                    precision = f"{executor.precision.name} ({executor.precision.reason})"
                     say(f"Computing on {outcome.place}, in {precision}.", quiet=quiet or json)
                 tell(outcome.line, outcome.brief, important=bool(outcome.failure))
 
-        if where.executor == "ray":
-            from robustbench_ln.sweep.on_ray import run_passes_on_ray
-
-            return run_passes_on_ray(
-                store,
-                todo,
-                run_id=run_id,
-                address=where.address,
-                threads=where.threads,
-                device=where.device,
-                on_pass=show,
-            )
-        return run_passes(
-            store,
-            todo,
-            run_id=run_id,
-            workers=where.workers or default_workers(where.threads),
-            threads=where.threads,
-            device=where.device,
-            on_pass=show,
-        )
+        return executor.run(store, todo, run_id=run_id, on_pass=show)

@@ -11,20 +11,20 @@ from rich.markup import escape
 
 from robustbench_ln import provenance
 from robustbench_ln.compositions import Composition, compositions
-from robustbench_ln.devices import choose_dtype
 from robustbench_ln.evaluation.order import check_order
 from robustbench_ln.modes import MODES, canonical_mode
 from robustbench_ln.noise import NOISES, NoiseSpec, parse_sigmas
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.open import writable_store
+from robustbench_ln.sweep.executor import choose_executor
 from robustbench_ln.sweep.plan import SweepSettings
 from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, plan_stress
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
 
 from . import complete, options
 from .console import SOME_FAILED, output, print_json, say, say_problems
-from .measuring import Where, measure, tell_plan
+from .measuring import measure, tell_plan
 from .tables import print_table, table
 
 
@@ -90,13 +90,13 @@ def stress(
     A mode that takes statistics from other test images gives another number in each. The cells are stored
     like any, and lnbench report shows their spread beside the headline.
     """
-    precision = choose_dtype(dtype, device)
+    executor = choose_executor("local", dtype=dtype, device=device, workers=workers, threads=threads)
     settings = SweepSettings(
         tuple(NoiseSpec(name) for name in dict.fromkeys(noise)),
         parse_sigmas(sigma),
         modes=tuple(dict.fromkeys(canonical_mode(text) for text in mode)) if mode else None,
         limit=limit,
-        dtype=precision.name,
+        dtype=executor.precision.name,
     )
     store = writable_store(results)
     models = choose_models(store, model or [])
@@ -116,10 +116,9 @@ def stress(
         return
     failed = 0
     if plan.todo:
-        where = Where("local", None, workers, threads, device, precision)
         run_id = provenance.new_run_id()
         request = {"stress": settings.request()}
-        outcomes = measure(store, passes, where, request, run_id=run_id, quiet=quiet, json=json)
+        outcomes = measure(store, passes, executor, request, run_id=run_id, quiet=quiet, json=json)
         failed = sum(1 for outcome in outcomes if outcome.failure)
     planned = {cell.id for one in passes for cell in one.cells}
     rows, problems = read_rows(store)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.store.store import Store
+from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.cell import Cell
 from robustbench_ln.sweep.plan import NoisyPass
 from robustbench_ln.workers import Call, Report, run_calls
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from robustbench_ln.sweep.measure import Measured
-
-
-#: Where passes may run: processes here, or the nodes of a Ray cluster.
-EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -107,17 +104,6 @@ def run_passes(
     return outcomes
 
 
-def check_executor(name: str) -> str:
-    """Return the name of an executor that exists.
-
-    Raises:
-        UnknownNameError: none has the name.
-    """
-    if name not in EXECUTORS:
-        raise UnknownNameError("executor", name, EXECUTORS)
-    return name
-
-
 def pass_call(store: Store, one: NoisyPass, run_id: str, threads: int, device: str) -> Call:
     """Return the call that measures and publishes the cells of one pass and returns their outcomes."""
     return Call(_run_pass, (store.root, one, run_id, threads, device))
@@ -177,19 +163,28 @@ def _networks(one: NoisyPass) -> tuple[dict[str, nn.Module], dict[str, tuple[lis
     """
     from robustbench_ln.models.weights import load_network
 
-    places = {model.folder: (name, model) for name, model in one.models.items()}
-    for folder in _kept.keys() - places.keys():
-        del _kept[folder]
+    files = {name: _file_of(model) for name, model in one.models.items()}
+    for file in _kept.keys() - files.values():
+        del _kept[file]
     found, unreadable = {}, {}
-    for folder, (name, model) in places.items():
+    for name, model in one.models.items():
         try:
-            if folder not in _kept:
-                _kept[folder] = load_network(model)
-            found[name] = _kept[folder]
+            if files[name] not in _kept:
+                _kept[files[name]] = load_network(model)
+            found[name] = _kept[files[name]]
         except LnbenchError as error:
             unreadable[name] = ([cell for cell in one.cells if cell.model.id == name], error)
     return found, unreadable
 
 
-#: Of this process: the networks of its last pass, by folder. Evaluation changes no bit of them.
-_kept: dict[Path | None, nn.Module] = {}
+def _file_of(model: StoredModel) -> _File:
+    """Return which weights a model has now: they may be replaced, and a relative path may be elsewhere."""
+    if not model.has_weights:
+        return (model.id,)
+    told = model.weights.stat()
+    return (model.id, told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
+
+
+_File = tuple[str | int, ...]
+#: Of this process: the networks of its last pass, by their weights' file. Evaluation changes no bit of them.
+_kept: dict[_File, nn.Module] = {}

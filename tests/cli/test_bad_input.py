@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,19 @@ def test_a_damaged_checkpoint_is_named_and_the_other_networks_are_measured(
     failed = store.failure_records().values()
     assert {record["identity"]["model"]["id"] for record in failed} == {first.id}
     assert all(weights.name in record["reason"] for record in failed)
+
+
+def test_weights_that_change_between_two_sweeps_of_one_process_are_read_again(
+    trained, tmp_path, lnbench_here
+):
+    shutil.copytree(trained / "results", tmp_path / "results")
+    first, second = Store(tmp_path / "results").models()[:2]
+    sweep = partial(lnbench_here, EVAL, "--limit", "50", "--workers", "1", cwd=tmp_path)
+    assert sweep("--sigma", "0").returncode == 0
+    shutil.copy(second.weights, first.weights)
+    done = sweep("--sigma", "1")
+    assert done.returncode == 3, done.stderr
+    assert f"Remove 'results/models/{first.id}'" in done.stderr
 
 
 def test_mnist_that_is_not_there_is_a_sentence(trained, lnbench_here, tmp_path, monkeypatch):
