@@ -90,7 +90,7 @@ def validate(
     file: Annotated[Path | None, typer.Argument(help="The file.", show_default="the one in force")] = None,
     json: options.Json = False,
 ) -> None:
-    """Read a file of benchmarks and say what it declares; a mistake is named with its line."""
+    """Read a file of benchmarks and say what it declares; mistakes are named with their lines."""
     from robustbench_ln.benchmarks.read import load_declared
 
     path = find_config(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class LnbenchError(ValueError):
@@ -33,3 +33,8 @@ class UnknownNameError(LnbenchError):
         guess = f" Did you mean '{nearest[0]}'?" if nearest else ""
         listed = ", ".join(names) or "none"
         super().__init__(f"Unknown {kind} '{name}'.{guess}", f"Known: {listed}.")
+
+
+def together(errors: Sequence[LnbenchError]) -> LnbenchError:
+    """Return one error that says all of several, each in a line with its hint."""
+    return errors[0] if len(errors) == 1 else LnbenchError("\n".join(map(str, errors)))

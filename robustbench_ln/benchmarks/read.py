@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.names import check_spec
-from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.errors import LnbenchError, UnknownNameError, together
 from robustbench_ln.identity import check_name
 from robustbench_ln.models.registry import check_network
 from robustbench_ln.modes import check_mode, modes_for
@@ -34,27 +35,48 @@ def load_declared(path: Path) -> Declared:
     """Read and check a file of benchmarks and experiments.
 
     Raises:
-        LnbenchError: unreadable, not YAML, a duplicate or unknown key, or a wrong value; with the line.
+        LnbenchError: unreadable, not YAML, a duplicate or unknown key, or wrong values; each with its line.
     """
     file = YamlFile(path)
     sections = {name: _section(file, name) for name in _SECTIONS}
     if not sections["benchmarks"]:
         raise file.error((), "expected benchmarks by name.", "See docs/reference/benchmarks.md for the form.")
+    # A mistake that follows from another is not told: what builds on a part that is wrong is left out.
+    mistakes: list[LnbenchError] = []
     grids = {}
     for name, grid in sections["grids"].items():
-        _check(file, ("grids", name), partial(check_name, name))
-        _check(file, ("grids", name), partial(parse_sigmas, str(grid)))
-        grids[name] = str(grid)
+        with _noted(mistakes):
+            _check(file, ("grids", name), partial(check_name, name))
+            _check(file, ("grids", name), partial(parse_sigmas, str(grid)))
+            grids[name] = str(grid)
     raw: dict[str, Any] = {}
-    benchmarks = {}
+    benchmarks: dict[str, Benchmark] = {}
     for name, body in sections["benchmarks"].items():
-        raw[name] = _inherited(file, ("benchmarks", name), body, raw)
-        benchmarks[name] = _benchmark(file, name, raw[name])
+        wrong = raw.keys() - benchmarks.keys()
+        if not (isinstance(body, dict) and str(body.get("like")) in wrong):
+            with _noted(mistakes):
+                raw[name] = _inherited(file, ("benchmarks", name), body, raw)
+                benchmarks[name] = _benchmark(file, name, raw[name])
+        raw.setdefault(name, body)
+    if mistakes:
+        raise together(mistakes)
     declared = Declared(path, benchmarks, {}, grids)
-    experiments = {
-        name: _experiment(file, name, body, declared) for name, body in sections["experiments"].items()
-    }
+    experiments: dict[str, Experiment] = {}
+    for name, body in sections["experiments"].items():
+        with _noted(mistakes):
+            experiments[name] = _experiment(file, name, body, declared)
+    if mistakes:
+        raise together(mistakes)
     return Declared(path, benchmarks, experiments, grids)
+
+
+@contextmanager
+def _noted(mistakes: list[LnbenchError]) -> Iterator[None]:
+    """Let what stands after a mistake be read too."""
+    try:
+        yield
+    except LnbenchError as error:
+        mistakes.append(error)
 
 
 def _section(file: YamlFile, name: str) -> dict[str, Any]:
@@ -172,13 +194,20 @@ def _read(file: YamlFile, where: Location, model: type[_Model], body: Any) -> _M
     try:
         return model.model_validate(body)
     except ValidationError as error:
+        problems = error.errors()
         # A misspelt key is both unknown and missing: the unknown one is what the user sees in the file.
-        problem = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")[0]
-        # A claim's place is told with its rule, which is no key of the file.
-        at = [part for part in problem["loc"] if part not in (*RULES, *_MEMBERS)]
-        hint = _known_keys(model, at) if problem["type"] == "extra_forbidden" else ""
-        place = (*where, *at)
-        raise file.error(place, f"{'.'.join(map(str, place[1:]))}: {_reason(problem)}.", hint) from error
+        if any(problem["type"] == "extra_forbidden" for problem in problems):
+            problems = [problem for problem in problems if problem["type"] != "missing"]
+        mistakes: dict[Location, LnbenchError] = {}
+        for problem in problems:
+            # A claim's place is told with its rule, which is no key of the file.
+            at = [part for part in problem["loc"] if part not in (*RULES, *_MEMBERS)]
+            hint = _known_keys(model, at) if problem["type"] == "extra_forbidden" else ""
+            place = (*where, *at)
+            told = file.error(place, f"{'.'.join(map(str, place[1:]))}: {_reason(problem)}.", hint)
+            # A value that may be of several types has a problem for each of them.
+            mistakes.setdefault(place, told)
+        raise together([mistakes[place] for place in sorted(mistakes, key=file.line)]) from error
 
 
 def _check(file: YamlFile, where: Location, check: Callable[[], object]) -> None:

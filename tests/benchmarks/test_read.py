@@ -327,6 +327,27 @@ def test_a_mistake_that_is_no_wrong_type_points_at_its_line_too(text, part, writ
         load_declared(written(text))
 
 
+def test_several_mistakes_are_told_together_without_those_that_follow_from_them(written):
+    body = BODY.replace("epochs: 3", "epochs: 0").replace("batch_size: 50", "batch_size: x")
+    content = (
+        "grids: {down: '3:1'}\n"
+        + section(body)
+        + "  two: {like: one}\n  three: {like: three}\n  four: {like: none}\n"
+        + "experiments:\n  fig: {paper: Fig 1, title: T, figure: curves, benchmarks: [one]}\n"
+    )
+    path = written(content)
+    lines = {text.strip(): number for number, text in enumerate(content.splitlines(), 1)}
+    told = str(refusal(path)).split("\n")
+    wrong = [
+        "grids: {down: '3:1'}",
+        "epochs: 0",
+        "batch_size: x",
+        "three: {like: three}",
+        "four: {like: none}",
+    ]
+    assert [one.split(": ")[0] for one in told] == [f"{path}:{lines[text]}" for text in wrong]
+
+
 @pytest.mark.parametrize("levels", [25, 400_000])
 def test_a_file_of_too_many_levels_is_named_before_it_is_composed(levels, tmp_path):
     path = tmp_path / "deep.yaml"
