@@ -12,6 +12,7 @@ from robustbench_ln.report.build import build_report
 from tests.report.conftest import Maker
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+wait = pytest.importorskip("selenium.webdriver.support.wait", reason="selenium is not installed")
 axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
 if not (shutil.which("chromedriver") and shutil.which("chromium")):
     pytest.skip("no Chromium with its driver on this machine", allow_module_level=True)
@@ -59,12 +60,28 @@ def opened(browser, page):
     return browser
 
 
+def built(browser):
+    """Wait until each opened figure has what its "toggle" event builds, which comes after the click."""
+    ready = """
+        const opened = [...document.querySelectorAll("details.explore[open]")];
+        return opened.every((one) => one.querySelector("input, canvas"));
+    """
+    wait.WebDriverWait(browser, 100).until(lambda browser: browser.execute_script(ready))
+
+
+def open_all(browser):
+    for details in browser.find_elements("css selector", "details > summary"):
+        browser.execute_script("arguments[0].click()", details)
+    built(browser)
+
+
 def explored(browser, kind):
     """Open what the first figure of a kind offers and return the figure."""
     figures = browser.find_elements("css selector", "figure[data-plot]")
     figure = next(one for one in figures if f'"kind": "{kind}"' in one.get_attribute("data-plot"))
     browser.execute_script("arguments[0].scrollIntoView({block: 'start', behavior: 'instant'})", figure)
     figure.find_element("css selector", "details.explore > summary").click()
+    built(browser)
     slider = figure.find_element("css selector", "input[type=range]")
     assert slider.get_attribute("aria-valuetext") == "sigma 0"
     return figure, slider
@@ -167,8 +184,7 @@ def test_a_heading_sorts_its_table_by_keys(opened):
 
 
 def test_the_page_asks_nobody_complains_of_nothing_and_fits_a_phone(opened):
-    for details in opened.find_elements("css selector", "details > summary"):
-        opened.execute_script("arguments[0].click()", details)
+    open_all(opened)
     loaded = opened.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
     assert all(name.startswith("data:") for name in loaded)
     assert [entry for entry in opened.get_log("browser") if "favicon" not in entry["message"]] == []
@@ -183,8 +199,7 @@ def test_the_page_asks_nobody_complains_of_nothing_and_fits_a_phone(opened):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(scheme, opened):
-    for details in opened.find_elements("css selector", "details > summary"):
-        opened.execute_script("arguments[0].click()", details)
+    open_all(opened)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     # The page's own policy would not let it in.
