@@ -29,6 +29,7 @@ from robustbench_ln.sweep.executor import check_executor, choose_executor
 from robustbench_ln.sweep.plan import SweepSettings
 from robustbench_ln.sweep.several import (
     Sweep,
+    by_own_range,
     by_severity,
     check_strength,
     on_corrupted,
@@ -43,8 +44,6 @@ from robustbench_ln.wording import counted
 from . import complete, options
 from .console import NOT_MET, SOME_FAILED, print_json, say
 from .measuring import measure, tell_plan
-
-DEFAULT_SIGMAS = "0:4"
 
 
 def corrupt_eval(
@@ -61,8 +60,8 @@ def corrupt_eval(
         str | None,
         typer.Option(
             metavar="GRID",
-            help="START:STOP (nine points), START:STOP:STEP, or a comma list; mbn ends at 1.",
-            show_default=DEFAULT_SIGMAS,
+            help="START:STOP (nine points), START:STOP:STEP, or a comma list.",
+            show_default="0:4, or to the noise's largest sigma",
         ),
     ] = None,
     severity: Annotated[
@@ -213,7 +212,7 @@ def corrupt_eval(
     names = [] if folder else noise or ["agn"]
     settings = SweepSettings(
         noises=tuple(NoiseSpec(name, clip, rescale, space) for name in dict.fromkeys(names)),  # type: ignore[arg-type]
-        sigmas=() if folder or severity else parse_sigmas(sigma or DEFAULT_SIGMAS),
+        sigmas=() if sigma is None else parse_sigmas(sigma),
         modes=tuple(dict.fromkeys(canonical_mode(text) for text in mode)) if mode else None,
         order=order,
         vote=vote,  # type: ignore[arg-type]
@@ -248,9 +247,12 @@ def corrupt_eval(
             skip_unreadable=skip_unreadable,
             on_note=note,
         )
-        sweeps = [Sweep(pairs, settings)]
         if severity:
             sweeps = by_severity(pairs, settings, severities, constants)
+        elif sigma is None:
+            sweeps = by_own_range(pairs, settings)
+        else:
+            sweeps = [Sweep(pairs, settings)]
     passes = plan_sweeps(repeated(sweeps, seeds_of_noise, seeds_of_orders))
     if min_clean is not None:
         check_gate(passes)

@@ -27,7 +27,9 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         found = re.fullmatch(r"\s*([0-9]{1,9})\s*(?::\s*([0-9]{1,9})\s*)?", part, re.ASCII)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
         if last < first:
-            raise LnbenchError(f"'{text}' names no seeds.", "Write numbers from 0 on: 0:4, or 0,3,7.")
+            raise LnbenchError(
+                f"'{text}' names no seeds.", "Write numbers from 0 to 999999999: 0:4, or 0,3,7."
+            )
         if last - first >= _MOST or len(seeds) + last - first >= _MOST:
             raise LnbenchError(f"'{text}' names more than {_MOST:,} seeds.", "Give fewer.")
         seeds.update(dict.fromkeys(range(first, last + 1)))

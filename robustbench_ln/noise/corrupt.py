@@ -84,6 +84,11 @@ def sigma_value(noise: NoiseFamily, sigma: str) -> float:
     return value
 
 
+def default_sigmas(noise: NoiseFamily) -> tuple[str, ...]:
+    """Return the grid of a noise for which none is given: nine sigmas to 4, or to its largest below."""
+    return parse_sigmas(f"0:{min(4.0, noise.max_sigma or 4.0):g}")
+
+
 @dataclass(frozen=True)
 class NoiseSpec:
     """A noise family with the options that all families share.

@@ -1,4 +1,4 @@
-"""Several sweeps of one command: repeats, sigmas that severities name, and images corrupted elsewhere.
+"""Several sweeps of one command: repeats, sigmas by noise or severity, and images corrupted elsewhere.
 
 Importing this file does not import torch.
 """
@@ -14,6 +14,7 @@ from robustbench_ln.data.corrupted import CorruptedSet
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.noise.corrupt import default_sigmas, find_noise
 from robustbench_ln.noise.ready_made import ready_made_name
 from robustbench_ln.noise.severity import Constants, check_constants, constants_for, severity_sigmas
 from robustbench_ln.store.stored import StoredModel
@@ -82,6 +83,19 @@ def request_of(sweeps: Sequence[Sweep]) -> dict[str, Any]:
     """Return what some sweeps ask for as JSON values, for the record of the invocation."""
     requests = [sweep.settings.request() for sweep in sweeps]
     return {"sweep": requests[0]} if len(requests) == 1 else {"sweeps": requests}
+
+
+def by_own_range(pairs: Sequence[tuple[StoredModel, DataSet]], settings: SweepSettings) -> list[Sweep]:
+    """Return a sweep for each noise over nine sigmas from 0 to 4, or to its largest where that is below 4.
+
+    Args:
+        pairs: networks, each with the data to test it on.
+        settings: what else is asked for; its sigmas are not.
+    """
+    return [
+        Sweep(pairs, replace(settings, noises=(noise,), sigmas=default_sigmas(find_noise(noise.name))))
+        for noise in settings.noises
+    ]
 
 
 def by_severity(

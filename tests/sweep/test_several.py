@@ -16,6 +16,7 @@ from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import SweepSettings, plan_cells
 from robustbench_ln.sweep.several import (
     Sweep,
+    by_own_range,
     by_severity,
     check_strength,
     on_corrupted,
@@ -55,6 +56,15 @@ def cells_of(sweeps):
         for one in plan_sweeps(sweeps)
         for cell in one.cells
     }
+
+
+def test_without_sigmas_each_noise_ends_where_it_can():
+    pairs = [(stored(), data())]
+    found = cells_of(by_own_range(pairs, settings("agn", "mbn", "apn")))
+    sigmas = {name: [float(sigma) for _, mode, noise, sigma in found if (noise, mode) == (name, "frozen")]
+              for name in ("agn", "mbn", "apn")}  # fmt: skip
+    assert sigmas["agn"] == sigmas["apn"] == list(np.linspace(0, 4, 9))
+    assert sigmas["mbn"] == list(np.linspace(0, 1, 9))
 
 
 def test_a_severity_is_only_a_name_of_a_sigma():
