@@ -60,6 +60,7 @@ ImageSize = Annotated[
     typer.Option(
         "--image-size",
         min=1,
+        max=4096,
         metavar="N",
         help="Bring the images of a folder, or of stanford-cars, to NxN pixels.",
     ),
