@@ -150,7 +150,10 @@ def _sources(text: str, store: Store, **given: Any) -> list[Source]:
                 f"'{text}' names models of the store, which know their own {option.replace('_', ' ')}.",
                 f"Leave out --{option.replace('_', '-')}.",
             )
-    return [source_of_model(model) for model in choose_models(store, [text])]
+    chosen = choose_models(store, [text])
+    # A pattern also matches what an earlier call made of its networks.
+    with_batchnorm = [model for model in chosen if model.card["recipe"]["norm"] == "batchnorm"]
+    return [source_of_model(model) for model in with_batchnorm or chosen]
 
 
 def _description(done: Conversion) -> list[str]:

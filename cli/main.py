@@ -105,7 +105,7 @@ def main() -> None:
         )
     except MemoryError as error:
         _fail(
-            f"Not enough memory: {error}.",
+            f"Not enough memory: {str(error) or 'an allocation failed'}.",
             "What was finished is kept: use smaller or fewer images, or a smaller batch.",
         )
     except Stopped as stopped:

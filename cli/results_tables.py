@@ -11,7 +11,7 @@ import typer
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.noise.grid import parse_sigmas
 from robustbench_ln.publish import check_writable, named_file, publish_file
-from robustbench_ln.store.open import open_store
+from robustbench_ln.store.open import check_there, open_store
 from robustbench_ln.wording import counted
 
 from . import complete, options
@@ -65,6 +65,7 @@ def ls(
     from robustbench_ln.export.formats import as_json
     from robustbench_ln.export.tables import contents, selected
 
+    check_there(results)
     store = open_store(results)
     cells = selected(_read(store, quiet=json), select or (), noise or (), mode or (), where=store.root)
     found = contents(cells)
@@ -141,6 +142,7 @@ def export(
     if out is not None:
         out = named_file(out, "--out FILE")
         check_writable(out.parent, "Choose another file with --out FILE.")
+    check_there(results)
     store = open_store(results)
     cells = _read(store, quiet=False)
     # Which cells are usual is told from all of them.

@@ -146,7 +146,7 @@ def _listed(root: Path) -> _Listed:
         empty = [name for name, images in by_class.items() if not images]
         if empty:
             place = root / split if present else root
-            raise LnbenchError(f"Data folder '{place / empty[0]}' has no image.", _LAYOUT)
+            raise LnbenchError(f"Class folder '{place / empty[0]}' has no image.", _LAYOUT)
     return files
 
 

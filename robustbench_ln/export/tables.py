@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from robustbench_ln.errors import LnbenchError
 from robustbench_ln.inspection.choose import matching
 from robustbench_ln.metrics import CURVE, averaged, t_interval
 from robustbench_ln.noise import NoiseSpec
@@ -40,12 +41,17 @@ def selected(
         where: the results, for the error.
 
     Raises:
-        LnbenchError: a pattern matches nothing.
+        LnbenchError: a pattern matches nothing, or a sigma was not measured.
     """
     if models:
         cells = cells[cells["model"].isin(choose_names(sorted(set(cells["model"])), models, where))]
     for column, patterns in (("noise", noises), ("mode", modes)):
         cells = cells[cells[column].isin(matching(f"{column}s", sorted(set(cells[column])), patterns))]
+    measured = set(cells["sigma"])
+    for sigma in sigmas:
+        if float(sigma) not in measured:
+            there = ", ".join(f"{one:g}" for one in sorted(measured)) or "none"
+            raise LnbenchError(f"Sigma {sigma} was not measured in '{where}'.", f"Measured: {there}.")
     if sigmas:
         cells = cells[cells["sigma"].isin([float(sigma) for sigma in sigmas])]
     return cells.reset_index(drop=True)

@@ -6,7 +6,7 @@ import pickle
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +87,40 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
                 if name in renamed and name not in fresh and renamed[name].shape != tensor.shape
             ],
         ),
-        ("not finite", [name for name, tensor in renamed.items() if not tensor.isfinite().all()]),
-        (
-            "below 0",
-            [name for name in renamed if name.endswith("running_var") and (renamed[name] < 0).any()],
-        ),
     ):
         if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            problems.append(f"{kind}: {', '.join(names[:_SHOWN])}{more}")
+            problems.append(f"{kind}: {_some(names)}")
     if problems:
         raise LnbenchError(
             f"The weights of {what} are not those of this network: {'; '.join(problems)}.",
             "Name the network that they were trained in with --network NETWORK.",
         )
+    _check_values(renamed, what)
     merged = {name: own[name] if name in fresh else renamed.get(name, own[name]) for name in own}
     load_state(network, merged, versions=getattr(state, "_metadata", None))
+
+
+def _check_values(state: State, what: str) -> None:
+    """Make sure that a training that went well may have left these values.
+
+    Raises:
+        LnbenchError: they are not finite, or variances below 0.
+    """
+    for kind, names in (
+        ("not finite", [name for name, tensor in state.items() if not tensor.isfinite().all()]),
+        ("below 0", [name for name in state if name.endswith("running_var") and (state[name] < 0).any()]),
+    ):
+        if names:
+            raise LnbenchError(
+                f"The weights of {what} are {kind}: {_some(names)}.",
+                "Their training failed, or the file is damaged: take an earlier one.",
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first few of several names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _check_plain(state: State, what: str) -> None:

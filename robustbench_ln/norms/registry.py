@@ -195,8 +195,12 @@ def check_groups(name: str, given: Mapping[str, Any], batch_size: int) -> dict[s
     """
     resolved = resolve_options(name, given)
     groups = resolved["groups"] if find_norm(name).has_groups else 1
-    if groups < 1 or batch_size % groups:
-        fitting = max(batch_size // max(groups, 1), 1) * max(groups, 1)
+    if groups < 1:
+        raise LnbenchError(
+            f"Norm '{name}' has {groups} groups.", f"Choose 1 or more that divide a batch of {batch_size}."
+        )
+    if batch_size % groups:
+        fitting = max(batch_size // groups, 1) * groups
         raise LnbenchError(
             f"A batch of {batch_size} images does not divide into {groups} groups.",
             f"Choose another number of groups, or a batch size such as {fitting}.",

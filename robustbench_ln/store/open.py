@@ -25,6 +25,16 @@ def open_store(path: Path) -> Store | PackedStore:
     return Store(path)
 
 
+def check_there(path: Path) -> None:
+    """Make sure that results exist, where a mistyped path would be told as results that are empty.
+
+    Raises:
+        LnbenchError: it does not.
+    """
+    if not path.exists():
+        raise LnbenchError(f"There are no results at '{path}'.", "Name a results folder or a packed file.")
+
+
 def writable_store(path: Path) -> Store:
     """Open a results folder to be written, which need not exist.
 

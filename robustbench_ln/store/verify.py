@@ -16,7 +16,7 @@ import numpy as np
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.identity import content_hash, parse_json, recipe_id
 from robustbench_ln.store.leftovers import find_leftovers
-from robustbench_ln.store.open import open_store
+from robustbench_ln.store.open import check_there, open_store
 from robustbench_ln.store.packed import PackedStore
 from robustbench_ln.store.results import LOGS, Results, checked_cell
 from robustbench_ln.store.store import Store
@@ -72,8 +72,7 @@ def verify(path: Path) -> Verified:
         LnbenchError: there is nothing at that path.
     """
     found = Verified()
-    if not path.exists():
-        raise LnbenchError(f"There are no results at '{path}'.", "Name a results folder or a packed file.")
+    check_there(path)
     try:
         store = open_store(path)
         names = store.names()
@@ -117,7 +116,8 @@ def _check_place(root: Path, kind: str, name: str) -> None:
             raise LnbenchError(foreign, "Move it elsewhere.")
         return
     folder = root / kind / name
-    if not folder.is_dir():
+    # A folder with nothing in it that a store writes was made by somebody else.
+    if not folder.is_dir() or not any((folder / own).exists() for own in _FILES[kind]):
         raise LnbenchError(foreign, "Move it elsewhere.")
     strange = sorted(
         entry.name
@@ -240,7 +240,11 @@ def _remark_missing(found: Verified, store: Results, names: dict[str, list[str]]
     ]
     if not isinstance(store, PackedStore):
         found.remarks += [
-            Finding(f"models/{model.id}", "It has no weights.", "lnbench train trains it again.")
+            Finding(
+                f"models/{model.id}",
+                "It has no weights.",
+                "Its cells count; to measure more, train or convert it again.",
+            )
             for model in models
             if not model.has_weights
         ]

@@ -155,6 +155,7 @@ def _curves(model: StoredModel, data: DataSet, settings: SweepSettings) -> list[
         # A blend with one image couples none, but does with more.
         if settings.batch_size is not None and (layout.coupled or layout.blend is not None):
             layout = lay_out(mode, recipe["norm"], norm_groups, settings.batch_size)
+            _check_fills(layout, data)
         identity = {
             "protocol": PROTOCOL_VERSION,
             "model": {
@@ -207,6 +208,21 @@ def _check_fits(model: StoredModel, data: DataSet) -> None:
             "A network is tested on all of its classes, not on a part of them.",
         )
     check_classes(model, data)
+
+
+def _check_fills(layout: Layout, data: DataSet) -> None:
+    """Make sure that a data set fills a batch that was asked for with different images.
+
+    Raises:
+        LnbenchError: it has too few, so that statistics would be those of repeated images.
+    """
+    images = data.info.splits["test"].images
+    if layout.images > images:
+        raise LnbenchError(
+            f"A batch of {layout.images:,} different images in mode '{layout.mode}' is more than the "
+            f"{images:,} test images of '{data.info.name}'.",
+            "Ask for a smaller batch or set.",
+        )
 
 
 def _rescaling(noise: NoiseSpec, data: DataSet) -> dict[str, Any]:

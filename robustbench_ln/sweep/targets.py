@@ -125,7 +125,7 @@ def trained_from(models: Sequence[StoredModel], seeds: Sequence[int] | None) -> 
             there = f"There are: {', '.join(map(str, sorted(known)))}."
             raise LnbenchError(
                 f"No chosen network has the training seed {seed}.",
-                f"{there} Train it: lnbench train --train-seeds {seed}",
+                f"{there} lnbench train --train-seeds {seed} trains networks with it.",
             )
     return [model for model in models if seeds is None or model.card["recipe"]["seed"] in seeds]
 
