@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.noise import noise_text
 
 
 def usual_cells(cells: pd.DataFrame) -> pd.DataFrame:
@@ -146,8 +146,7 @@ def compositions(cells: pd.DataFrame, *, several: bool = False) -> list[Composit
         other = several_values & cells[column].notna() & (cells[column] != usual)
         label = label.where(~other, label + " " + cells[column].astype(str))
     options = ["noise", "clip", "rescale", "space"]
-    noises = {key: NoiseSpec.stored(*key).text for key in cells[options].itertuples(index=False, name=None)}
-    texts = [noises[key] for key in cells[options].itertuples(index=False, name=None)]
+    texts = [noise_text(*key) for key in cells[options].itertuples(index=False, name=None)]
     # A network that was tested on several data sets fares in other company on each.
     names = ["model", "noise", "sigma", "mode", "coupled", "data", "checksum", "limit"]
     grouped = cells.assign(mode=label, noise=texts).groupby(

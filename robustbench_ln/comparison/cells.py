@@ -11,7 +11,7 @@ import pandas as pd
 
 from robustbench_ln.comparison.networks import Network, Pair
 from robustbench_ln.identity import canonical_json
-from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.noise import noise_text
 from robustbench_ln.store.results import Results
 
 
@@ -39,12 +39,12 @@ class Scene:
         """Return the scene of a cell."""
         data = identity["data"]
         noise = {name: value for name, value in identity["noise"].items() if name != "sigma"}
-        spec = NoiseSpec.stored(noise["name"], noise["clip"], noise["rescale"], noise["space"])
+        text = noise_text(noise["name"], noise["clip"], noise["rescale"], noise["space"])
         # Standardised images are another network's own.
-        own = None if spec.space == "pixel" else identity["model"]["preprocessing"]
+        own = None if noise["space"] == "pixel" else identity["model"]["preprocessing"]
         images = [data["checksum"], data["split"], data["limit"]]
         key = canonical_json([images, noise, identity["seed"], identity["protocol"], own])
-        return cls(key, data["name"], data["checksum"], data["limit"], spec.text, identity["seed"])
+        return cls(key, data["name"], data["checksum"], data["limit"], text, identity["seed"])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Nothing is measured: stored predictions are read. Importing this file does not i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -108,6 +108,7 @@ def compare(
             else f"There is no measured cell in '{store.root}'.",
             problems[0] if problems else "Run this first: lnbench corrupt-eval",
         )
+    asked = replace(asked, noises=_full_names(asked.noises, set(cells["noise"])))
     chosen = _filtered(cells, asked)
     pairs, remarks = _pairs(store, cells, asked)
     labels = Labels(data_dir, corrupted)
@@ -170,9 +171,19 @@ def _pairs(store: Results, cells: pd.DataFrame, asked: Asked) -> tuple[list[Pair
     return found, left_out
 
 
+def _full_names(noises: Sequence[str], measured: Set[str]) -> tuple[str, ...]:
+    """Return noises as cells name them: those of the user's with their version.
+
+    Raises:
+        LnbenchError: there is no such noise.
+    """
+    return tuple(
+        noise if noise in measured else NoiseSpec.stored(noise, False, False, "pixel").name
+        for noise in noises
+    )
+
+
 def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    for noise in asked.noises:
-        NoiseSpec.stored(noise, False, False, "pixel")
     sigmas = None if asked.sigma is None else {float(sigma) for sigma in parse_sigmas(asked.sigma)}
     kept = pd.Series(True, index=cells.index)
     if asked.noises:

@@ -10,7 +10,7 @@ import pandas as pd
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.inspection.choose import matching
 from robustbench_ln.metrics import CURVE, averaged, t_interval
-from robustbench_ln.noise import NoiseSpec
+from robustbench_ln.noise import noise_text
 from robustbench_ln.store.results import choose_names
 
 #: What tells networks apart that differ in their training seed alone, with what was measured of them.
@@ -77,8 +77,8 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
         first = group.iloc[0]
         interval = t_interval(group["accuracy"]) or (first["low"], first["high"])
         several = len(group) > 1
-        spec = NoiseSpec.stored(first["noise"], bool(first["clip"]), bool(first["rescale"]), first["space"])
-        shown = {name: first[name] for name in _SHOWN} | {"noise": spec.text}
+        text = noise_text(first["noise"], first["clip"], first["rescale"], first["space"])
+        shown = {name: first[name] for name in _SHOWN} | {"noise": text}
         rows.append(
             shown
             | {
@@ -151,5 +151,5 @@ def contents(cells: pd.DataFrame) -> pd.DataFrame:
     found["clean"] = clean.reindex(found.index)
     table = found.reset_index()
     specs = zip(table["noise"], table["clip"], table["rescale"], table["space"], strict=True)
-    table["noise"] = [NoiseSpec.stored(name, bool(c), bool(r), space).text for name, c, r, space in specs]
+    table["noise"] = [noise_text(*spec) for spec in specs]
     return table[[*_CONTENTS, "cells", "sigmas", "largest", *_REPEATS, "clean", "lowest"]]

@@ -140,8 +140,7 @@ class NoiseSpec:
     @property
     def text(self) -> str:
         """Its name and options in few words, such as "agn-uniform rescaled standardised"."""
-        given = {"clipped": self.clip, "rescaled": self.rescale, self.space: self.space != "pixel"}
-        return " ".join([self.name, *(option for option, is_given in given.items() if is_given)])
+        return noise_text(self.name, self.clip, self.rescale, self.space)
 
     def identity(self) -> dict[str, Any]:
         """Return what changes the noisy images, for a cell's identity."""
@@ -172,6 +171,16 @@ class NoiseSpec:
         if self.clip:
             np.clip(noisy, 0, 1, out=noisy)
         return noisy
+
+
+def noise_text(name: str, clip: bool, rescale: bool, space: str) -> str:
+    """Return a noise's name and options in few words, whether or not its code is there.
+
+    >>> noise_text("agn-uniform", False, True, "standardised")
+    'agn-uniform rescaled standardised'
+    """
+    given = {"clipped": clip, "rescaled": rescale, space: space != "pixel"}
+    return " ".join([name, *(option for option, is_given in given.items() if is_given)])
 
 
 def rescale_channels(images: FloatArray, observed: FloatArray, wanted: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from robustbench_ln.comparison.compare import Asked, compare
 from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
 from robustbench_ln.data.corrupted import open_corrupted
 from robustbench_ln.metrics import t_interval
+from robustbench_ln.noise import NOISES
 from tests.comparison.measured import Measured, first
 
 A, B = "toy-batchnorm*", "toy-localnorm*"
@@ -374,3 +377,18 @@ def test_a_drop_is_more_than_its_points_and_surely_below_zero(measured):
     # 9 of 60 images are exactly 15 points.
     assert [sure.drops(points) for points in (0, 14.999, 15, 15.001)] == [True, True, False, False]
     assert (unsure.difference < 0, unsure.high > 0, unsure.drops(0)) == (True, True, False)
+
+
+def test_a_noise_of_the_user_s_is_compared_by_its_bare_name_and_without_its_code(measured, monkeypatch):
+    name = "stripes@3f9a1c2b"
+    for noise in (name, "agn"):
+        measured.cell(drawn(1), noise=noise)
+        localnorm(measured, drawn(2), noise=noise)
+    assert [row.noise for row in compared(measured).rows] == ["agn", name]
+    assert [row.noise for row in compared(measured, noises=(name,)).rows] == [name]
+    with pytest.raises(LnbenchError, match="Unknown noise 'stripes'"):
+        compared(measured, noises=("stripes",))
+    monkeypatch.setitem(NOISES, name, replace(NOISES["agn"], name=name, origin="mine.py"))
+    found = compared(measured, noises=("stripes",))
+    assert [row.noise for row in found.rows] == [name]
+    assert found.problems == ()
