@@ -67,18 +67,20 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns `benchmark`, `network`, `norm`, `groups`, `data`, `images`, `noise` (with its options),
-        `mode`, `batch_size`, `order`, `sigma`, `train_seeds` (how many), `accuracy`, `low`, `high` and
-        `interval`: "t over training seeds" of two seeds or more, else "Wilson over images".
+        `mode`, `batch_size`, `order`, `blend`, `vote`, `dtype`, `limit`, `checksum`, `sigma`, `train_seeds`
+        (how many), `accuracy`, `low`, `high` and `interval`: "t over training seeds" of two seeds or more,
+        else "Wilson over images".
     """
     if cells.empty:
-        return pd.DataFrame(columns=[*_SHOWN, "sigma", "train_seeds", "accuracy", "low", "high", "interval"])
+        numbers = ["sigma", "train_seeds", "accuracy", "low", "high", "interval"]
+        return pd.DataFrame(columns=[*_SHOWN, *_TELLING, *numbers])
     rows = []
     for _, group in averaged(cells).groupby([*_OVER_SEEDS, "sigma"], dropna=False, sort=False):
         first = group.iloc[0]
         interval = t_interval(group["accuracy"]) or (first["low"], first["high"])
         several = len(group) > 1
         text = noise_text(first["noise"], first["clip"], first["rescale"], first["space"])
-        shown = {name: first[name] for name in _SHOWN} | {"noise": text}
+        shown = {name: first[name] for name in (*_SHOWN, *_TELLING)} | {"noise": text}
         rows.append(
             shown
             | {
@@ -95,18 +97,25 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 _SHOWN = ["benchmark", "network", "norm", "groups", "data", "images", "noise", "mode", "batch_size", "order"]
+#: What may tell apart curves that are alike in all of that.
+_TELLING = ["blend", "vote", "dtype", "limit", "checksum"]
 
 
 def wide(table: pd.DataFrame) -> pd.DataFrame:
     """Return `curves` for reading: a row a curve, a column a sigma, in per cent, blank where not measured.
 
-    Columns that are the same in all rows but `norm`, `mode` and `noise` are left out.
+    Columns that are the same in all rows but `norm`, `mode` and `noise` are left out, and `blend`, `vote`,
+    `dtype`, `limit` and `checksum` where they tell no curves apart.
     """
     if table.empty:
         return table
     kept = [
         name for name in _SHOWN if name in ("norm", "mode", "noise") or table[name].nunique(dropna=False) > 1
     ]
+    for name in _TELLING:
+        alike = table.groupby([*kept, "sigma"], dropna=False)[name]
+        if (alike.nunique(dropna=False) > 1).any():
+            kept.append(name)
     half = (table["high"] - table["low"]) / 2
     shown = [
         f"{100 * accuracy:.2f} ± {100 * width:.2f}"

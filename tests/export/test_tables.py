@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robustbench_ln.compositions import compositions
-from robustbench_ln.export.tables import contents, curves
+from robustbench_ln.export.tables import contents, curves, wide
 from robustbench_ln.store.frame import read_rows
 from tests.comparison.measured import Measured
 
@@ -33,3 +33,27 @@ def test_noises_whose_code_is_not_there_are_named_as_others(measured):
     names = {"agn", "stripes@3f9a1c2b standardised"}
     assert set(contents(rows)["noise"]) == set(curves(rows)["noise"]) == names
     assert {one.noise for one in compositions(rows)} == names
+
+
+@pytest.mark.parametrize(
+    ("column", "settings"),
+    [
+        ("blend", {"alpha=0.5": {"blend": {"alpha": 0.5}}, "prior=16": {"blend": {"prior": 16}}}),
+        ("checksum", {"e" * 32: {"checksum": "e" * 32}, "f" * 32: {"checksum": "f" * 32}}),
+    ],
+)
+def test_curves_that_one_setting_tells_apart_are_rows_of_their_own(measured, column, settings):
+    for own, share in zip(settings.values(), (0.5, 0.25), strict=True):
+        measured.cell(right(share), mode="blend", batch_size=10, **({"blend": {"alpha": 0.5}} | own))
+    found = curves(rows_of(measured))
+    accuracies = dict(zip(found[column], found["accuracy"], strict=True))
+    assert accuracies == dict(zip(settings, (0.5, 0.25), strict=True))
+    read = wide(found)
+    shown = dict(zip(read[column], read["0"].str[:5], strict=True))
+    assert shown == dict(zip(settings, ("50.00", "25.00"), strict=True))
+
+
+def test_what_tells_no_curves_apart_is_no_column(measured):
+    measured.cell(right(0.5))
+    measured.cell(right(0.25), "localnorm", "batch", batch_size=10)
+    assert not {"blend", "vote", "dtype", "limit", "checksum"} & set(wide(curves(rows_of(measured))))
