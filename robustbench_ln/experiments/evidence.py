@@ -243,8 +243,9 @@ def _matching(rows: pd.DataFrame, need: Need) -> pd.DataFrame:
     )
     limit = need.settings.test_images
     wanted &= rows["limit"].isna() if limit is None else (rows["limit"].isna() | (rows["limit"] == limit))
-    if need.modes is not None:
-        wanted &= rows["mode"].isin(need.modes)
+    # Without blends, of which none is asked for and which have one name.
+    fitting = {mode for norm, _ in need.norms for mode in modes_for(norm)}
+    wanted &= rows["mode"].isin(fitting if need.modes is None else need.modes)
     return rows[wanted.fillna(False)].assign(
         reading=need.sweep.reading or "both",
         kind=need.sweep.kind,

@@ -110,6 +110,15 @@ def test_gathered_evidence_is_judged(tmp_path):
     assert [(each.noise, each.reading) for each in found.checks] == [("agn", "text")]
 
 
+def test_blends_are_no_cells_of_an_item_that_shows_all_modes(tmp_path):
+    declared = declared_small(tmp_path)
+    item = declared.experiment("fig0")
+    measured = Measured(tmp_path).curve("batchnorm", {0: 0.9})
+    measured.curve("batchnorm", {0: 0.5}, mode="blend", blend="alpha=0.5")
+    (entry,) = gather_evidence(declared, item, measured.store, tabulate(measured.rows))
+    assert list(entry.cells["mode"]) == ["frozen"]
+
+
 @pytest.mark.parametrize(("paper_cells", "taken"), [(1, "short"), (2, "short"), (3, "paper")])
 def test_a_preset_that_was_only_begun_does_not_hide_a_complete_one(tmp_path, paper_cells, taken):
     declared = declared_small(tmp_path)
