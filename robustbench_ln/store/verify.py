@@ -158,7 +158,9 @@ def _check_model(store: Results, model_id: str) -> None:
     if model.card.get("weights") != weights:
         raise LnbenchError("Its card names other weights than its name.", again)
     for name in LOGS:
-        _check_log(store.log(model_id, name) or "epoch", name)
+        log = store.log(model_id, name)
+        if log is not None:
+            _check_log(log, name)
     if model.has_weights:
         _check_weights(model.weights, weights, again)
 

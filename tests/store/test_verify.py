@@ -163,6 +163,7 @@ DAMAGES = {
     "a broken history": (
         "model", "history.csv", lambda w: (w.model / "history.csv").write_text("epoch\n1,2\n")
     ),
+    "an empty history": ("model", "no table over epochs", lambda w: (w.model / "history.csv").write_text("")),
 }  # fmt: skip
 
 
