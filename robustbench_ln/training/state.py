@@ -149,7 +149,7 @@ class TrainingState:
 
     def _how_to_go_on(self, begun: dict[str, Any]) -> str:
         """Return the option that brings the old conditions back, where one does."""
-        different = [key for key in begun if begun[key] != self._conditions.get(key)]
+        different = [key for key in begun | self._conditions if begun.get(key) != self._conditions.get(key)]
         return f"Give --threads {begun['threads']}, or " if different == ["threads"] else "To go on here, "
 
 
