@@ -115,8 +115,7 @@ def convert(
         conversions.append(done)
         for line in (*_description(done), *one.remarks):
             say(line, quiet=quiet or json)
-    known = {model.id for model in store.models() if model.has_weights}
-    fresh = [done for done in conversions if done.draft.id not in known]
+    fresh = [done for done in conversions if not done.draft.stored(store).has_weights]
     new = {done.draft.id for done in fresh}
     if fresh and not dry_run:
         store.check_writable()

@@ -57,7 +57,6 @@ def test_convert_measure_and_report(lnbench_here, folder, tmp_path):
     assert "not measured" in done.stderr
     (model,) = Store(tmp_path / "r").models()
     assert f"--model '{model.id}' --data folder:PATH --results {tmp_path / 'r'}" in done.stderr
-    assert f"runs/{model.card['how']['run_id']}.json"
     assert (tmp_path / "r" / "runs" / f"{model.card['how']['run_id']}.json").is_file()
 
     again = lnbench_here("convert", *FILE, "--groups", "2", "--json", *store, cwd=folder)
@@ -88,6 +87,15 @@ def test_convert_measure_and_report(lnbench_here, folder, tmp_path):
     page = lnbench_here("report", *store, cwd=folder)
     assert page.returncode == 0, page.stderr
     assert model.id in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_damaged_card_of_another_network_keeps_nothing_from_being_converted(lnbench_here, folder, tmp_path):
+    other = tmp_path / "r" / "models" / f"other.{'a' * 12}.{'b' * 12}"
+    other.mkdir(parents=True)
+    (other / "model.json").write_text("{")
+    done = lnbench_here("convert", *FILE, "--groups", "2", "--results", str(tmp_path / "r"), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "stored: mine-localnorm-s0." in done.stderr
 
 
 def test_a_source_is_imported_as_it_is_and_found_again(lnbench_here, folder, tmp_path):
