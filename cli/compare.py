@@ -20,8 +20,6 @@ from . import complete, options
 from .console import NOT_MET, SOME_FAILED, output, print_json, say, say_problems
 from .tables import print_table, table
 
-#: Letters that a line of a table may have.
-
 
 def compare(
     a: Annotated[

@@ -40,7 +40,7 @@ def environment() -> dict[str, str]:
 
 def allow(code: str) -> None:
     """Let worker processes, too, run a module or file that the user named in this command."""
-    place = str(Path(code).expanduser().resolve()) if _is_file(code) else code
+    place = _place(code)
     if place not in named_code():
         os.environ[VARIABLE] = ",".join([*named_code(), place])
 

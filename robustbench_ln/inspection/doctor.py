@@ -24,6 +24,7 @@ from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.provenance import environment, without_home
 from robustbench_ln.publish import publish_directory
+from robustbench_ln.threads import available_cores
 
 Verdict = Literal["ok", "warning", "problem"]
 #: What else can be installed, what it is for, and the module that tells whether it is.
@@ -79,9 +80,8 @@ def _hardware() -> Iterator[Check]:
 
     hardware = environment()["hardware"]
     yield Check("system", "ok", f"{platform.system()} {platform.release()}, {hardware['machine']}")
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = torch.get_num_threads()
-    cores = f"{hardware['cores']} cores, {usable} usable, {threads} threads of torch"
+    cores = f"{hardware['cores']} cores, {available_cores()} usable, {threads} threads of torch"
     yield Check("cpu", "ok", f"{hardware['cpu']}, {cores}")
     chosen = choose_dtype("auto", "auto")
     yield Check("--dtype auto", "ok", f"{chosen.name}: {chosen.reason}")

@@ -79,7 +79,6 @@ def build_report(
         LnbenchError: the store has no cell that can be read, nothing is selected, or the page or a figure
             cannot be written.
     """
-    # Publishing renames over a name; what a link that the user names points at is what the user means.
     if format not in FORMATS:
         raise UnknownNameError("format", format, FORMATS)
     page = store.report.with_suffix(f".{format}") if path is None else named_file(path, "--out FILE")

@@ -174,9 +174,9 @@ def _optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optim
     groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     if settings.weight_decay:
         layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-        kernels = list(dict.fromkeys(layer.weight for layer in layers))
-        others = [parameter for parameter in network.parameters() if parameter not in set(kernels)]
-        groups = [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others}]
+        kernels = dict.fromkeys(layer.weight for layer in layers)
+        others = [parameter for parameter in network.parameters() if parameter not in kernels]
+        groups = [{"params": list(kernels), "weight_decay": settings.weight_decay}, {"params": others}]
     # Fused updates give other bits than unfused ones, so the choice is fixed.
     if settings.optimizer == "adam":
         return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
