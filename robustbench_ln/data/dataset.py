@@ -118,11 +118,18 @@ class DataSet:
         return str(self.folder)
 
     def arrays(self, split: Split) -> Arrays:
-        """Open a split by memory map: nothing is read until it is used."""
-        return Arrays(
-            np.load(self.folder / f"{split}_images.npy", mmap_mode="r"),
-            np.load(self.folder / f"{split}_labels.npy"),
-        )
+        """Open a split by memory map: nothing is read until it is used.
+
+        Raises:
+            LnbenchError: the arrays are missing or damaged.
+        """
+        try:
+            return Arrays(
+                np.load(self.folder / f"{split}_images.npy", mmap_mode="r"),
+                np.load(self.folder / f"{split}_labels.npy"),
+            )
+        except (OSError, ValueError, EOFError) as error:
+            raise unreadable(self.folder, error) from error
 
     def identity(self, split: Split, limit: int | None) -> dict[str, Any]:
         """Return what names the images that a number was measured on."""
@@ -132,6 +139,14 @@ class DataSet:
             "checksum": self.info.splits[split].checksum,
             "limit": None if limit is None or limit >= self.info.splits[split].images else limit,
         }
+
+
+def unreadable(folder: Path, error: Exception) -> LnbenchError:
+    """Return the error of decoded data that are damaged."""
+    return LnbenchError(
+        f"Decoded data in '{folder}' cannot be read: {error}.",
+        f"Remove it, to have them decoded again: rm -r '{folder}'.",
+    )
 
 
 def write_decoded(decoded: Decoded, folder: Path) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from robustbench_ln.data import digits, folder, stanford_cars, torchvision_sets
-from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, write_decoded
+from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, unreadable, write_decoded
 from robustbench_ln.data.decoded import decoded_root
 from robustbench_ln.data.names import check_spec, takes_image_size
 from robustbench_ln.errors import LnbenchError
@@ -81,6 +81,4 @@ def open_data(
             on_note(f"'{spec}': {info.note}.")
         return DataSet(info, cached, spec, image_size)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LnbenchError(
-            f"Decoded data in '{cached}' cannot be read: {error}.", f"Remove it: rm -r '{cached}'."
-        ) from error
+        raise unreadable(cached, error) from error

@@ -170,3 +170,17 @@ def test_a_place_that_cannot_be_made_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LnbenchError, match="file"):
         open_data("digits", tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut off"])
+@pytest.mark.parametrize("file", ["test_images.npy", "test_labels.npy"])
+def test_damaged_arrays_are_a_sentence(file, damage, tmp_path):
+    data = open_data("digits", tmp_path)
+    path = data.folder / file
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes(content[: len(content) // 2] if damage == "cut off" else b"")
+    with pytest.raises(LnbenchError, match=r"Decoded data in .* cannot be read") as error:
+        data.arrays("test")
+    assert f"rm -r '{data.folder}'" in error.value.hint
