@@ -16,7 +16,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.images import NoisyImages
 from robustbench_ln.evaluation.order import evaluation_order, takes_seed
 from robustbench_ln.evaluation.reader import Reader, evaluation_mode, read_all
-from robustbench_ln.modes import Vote, lay_out, modes_for
+from robustbench_ln.modes import Vote, canonical_mode, lay_out, modes_for
 from robustbench_ln.noise import NoiseSpec, parse_sigmas
 from robustbench_ln.norms.convert import norm_of
 from robustbench_ln.norms.registry import find_norm
@@ -106,7 +106,8 @@ def evaluate(
     norm, groups = norm_of(network)
     channels = arrays.images.shape[1]
     preprocessing = {"mean": _each(mean, 0.0, channels, "mean"), "std": _each(std, 1.0, channels, "std")}
-    layouts = [lay_out(mode, norm, groups, batch_size) for mode in modes or modes_for(norm)]
+    named = dict.fromkeys(canonical_mode(mode) for mode in modes or modes_for(norm))
+    layouts = [lay_out(mode, norm, groups, batch_size) for mode in named]
     indices = limited(len(arrays.labels), limit)
     ordered = evaluation_order(arrays.labels, indices, settings.order, order_seed)
     rows, confusions = [], {}
@@ -121,7 +122,7 @@ def evaluate(
                 if isinstance(counts, LnbenchError):
                     raise counts
                 mode = layout.blend.text if layout.blend else layout.mode
-                cell = f"{norm}-{mode}-{noise}-{one}"
+                cell = f"{norm}-{mode}-{spec.name}-{one}"
                 confusions[cell] = counts.confusion
                 rows.append(
                     {
@@ -130,7 +131,7 @@ def evaluate(
                         "norm": norm,
                         "groups": groups if find_norm(norm).has_groups else None,
                         **spec.identity(),
-                        "noise": noise,
+                        "noise": spec.name,
                         "sigma": float(one),
                         "noise_seed": seed,
                         "mode": layout.mode,

@@ -1,5 +1,7 @@
 """What `evaluate` takes, returns and refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -159,3 +161,19 @@ def test_a_network_that_mixes_norms_is_an_error():
     network = nn.Sequential(LocalNorm2d(2, 1), LocalNorm2d(2, 4), nn.Flatten(), nn.Linear(24, CLASSES))
     with pytest.raises(LnbenchError, match="mixes"):
         evaluate(network, images, labels, sigma="0", batch_size=8)
+
+
+def test_a_mode_that_is_named_twice_is_measured_once():
+    network, (images, labels) = network_of("batchnorm"), images_and_labels(8)
+    modes = ["batch", "blend:alpha=0.5", "batch", "blend:alpha=0.50"]
+    table = evaluate(network, images, labels, sigma="0", batch_size=4, modes=modes)
+    assert sorted(table["mode"]) == ["batch", "blend"]
+
+
+def test_a_noise_of_the_user_s_is_named_with_its_version(monkeypatch):
+    family = replace(NOISES["agn"], name="mine@1", origin="mine.py")
+    monkeypatch.setitem(NOISES, family.name, family)
+    network, (images, labels) = network_of("batchnorm"), images_and_labels(8)
+    table = evaluate(network, images, labels, noise="mine", sigma="0", batch_size=4, modes=["batch"])
+    assert list(table["noise"]) == ["mine@1"]
+    assert list(table["cell"]) == ["batchnorm-batch-mine@1-0"]
