@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.provenance import without_home
 from robustbench_ln.report import origins
 from robustbench_ln.report.company import company_table
 from robustbench_ln.report.coverage import Coverage, cover, failure_rows, untested_models
@@ -139,6 +140,12 @@ def _noise_section(inputs: Inputs, data: DataGroup, noise: NoiseGroup) -> NoiseS
             inputs.problems.append(
                 f"No confusion matrix of {curve}: {error}".replace(f"{inputs.store.root}/", "")
             )
+    samples = None
+    try:
+        samples = None if data.data is None else draw_samples(data, noise, inputs.identities)
+    except LnbenchError as error:
+        # Of a noise of the user's only its own version can be drawn.
+        inputs.problems.append(without_home(f"No noisy images of {noise.label}: {error}"))
     return NoiseSection(
         noise.label,
         None if home.empty else draw_home_curves(data, noise, home_styles(data)),
@@ -147,7 +154,7 @@ def _noise_section(inputs: Inputs, data: DataGroup, noise: NoiseGroup) -> NoiseS
         confusions,
         None if home.empty else collapse_table(data, noise),
         None if home.empty else calibration_table(data, noise),
-        None if data.data is None else draw_samples(data, noise, inputs.identities),
+        samples,
     )
 
 

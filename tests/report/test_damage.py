@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.state import progress_of
+from robustbench_ln.noise import NOISES
 from robustbench_ln.report.build import build_report
+from robustbench_ln.report.contents import contents_of
 from robustbench_ln.report.inputs import gather
 from robustbench_ln.report.matrices import draw_confusions
 from robustbench_ln.report.paper.build import write_paper_page
@@ -108,3 +111,21 @@ def test_a_matrix_that_cannot_be_drawn_is_told(content, cell, maker):
     (data,) = gather(maker.store, maker.data_dir).data
     with pytest.raises(LnbenchError, match=cell.name):
         draw_confusions(maker.store, data, data.noises[0], data.noises[0].cells["curve_label"].iloc[0])
+
+
+def test_images_that_cannot_be_drawn_cost_their_figure_and_are_told(maker, monkeypatch):
+    for name in ("draw_home_curves", "draw_mode_curves"):
+        monkeypatch.setattr(f"robustbench_ln.report.contents.{name}", lambda *given: None)
+    monkeypatch.setattr("robustbench_ln.report.contents.draw_confusions", lambda *given: None)
+    monkeypatch.setitem(NOISES, "mine@2", replace(NOISES["agn"], name="mine@2", origin="mine.py"))
+    checksum = maker.decoded()
+    for noise in ("agn", "mine@1"):
+        maker.curve((9, 7), ("0", "1"), checksum=checksum, noise=noise)
+    inputs = gather(maker.store, maker.data_dir)
+    (section,) = contents_of(inputs, "Title").sections
+    assert {noise.label: noise.samples is not None for noise in section.noises} == {
+        "agn": True,
+        "mine@1": False,
+    }
+    (problem,) = inputs.problems
+    assert problem.startswith("No noisy images of mine@1: This needs noise 'mine@1'")
