@@ -27,12 +27,12 @@ class LnbenchError(ValueError):
 class UnknownNameError(LnbenchError):
     """A name that no registry holds, with the nearest known name."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], more: str = "") -> None:
         names = sorted(known)
         nearest = difflib.get_close_matches(name, names, n=1)
         guess = f" Did you mean '{nearest[0]}'?" if nearest else ""
         listed = ", ".join(names) or "none"
-        super().__init__(f"Unknown {kind} '{name}'.{guess}", f"Known: {listed}.")
+        super().__init__(f"Unknown {kind} '{name}'.{guess}", f"Known: {listed}. {more}".rstrip())
 
 
 def together(errors: Sequence[LnbenchError]) -> LnbenchError:

@@ -127,9 +127,7 @@ class Registry(dict[str, Entry]):
             for known, entry in self.items():
                 if entry.origin and bare(known) == bare(name):
                     return entry
-        error = UnknownNameError(self._kind, name, {*self, *_offers(self._kind)})
-        error.hint = f"{error.hint} {_HINT}"
-        raise error
+        raise UnknownNameError(self._kind, name, {*self, *_offers(self._kind)}, _HINT)
 
     def offered(self) -> tuple[list[Offered], list[str]]:
         """Return what installed packages offer, without importing them, and what is wrong with it."""

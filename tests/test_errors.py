@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.noise import find_noise
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,9 @@ def test_an_unknown_name_gets_the_nearest_known_one(name, guess):
     assert guess in error.message
     assert ("Did you mean" in error.message) == bool(guess)
     assert error.hint == "Known: batchnorm, localnorm."
+
+
+def test_an_unknown_noise_says_all_of_its_hint_as_a_text_too():
+    with pytest.raises(UnknownNameError, match=r"Known: .* LNBENCH_PLUGINS=FILE\.py") as error:
+        find_noise("nope")
+    assert str(error.value) == f"{error.value.message} {error.value.hint}"
