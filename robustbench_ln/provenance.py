@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from robustbench_ln.user_code import named_code
+
 _PACKAGES = ("robustbench_ln", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
 
 
@@ -55,7 +57,7 @@ def run_record(arguments: Sequence[str], request: Mapping[str, Any]) -> dict[str
         arguments: of the command line, without the program's name.
         request: what was asked for, as JSON values.
     """
-    named = [Path(one).name for one in os.environ.get("LNBENCH_PLUGINS", "").split(",") if one.strip()]
+    named = [Path(code).name for code in named_code()]
     own = {"plugins": named} if named else {}
     record = {"command": command_line(arguments), "started": now(), "request": request}
     return {**record, **own, **environment()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ln.provenance import command_line, environment, without_home
+from robustbench_ln.provenance import command_line, environment, run_record, without_home
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,11 @@ def test_a_command_is_recorded_as_it_can_be_typed():
 )
 def test_where_results_and_data_lie_is_left_out_of_a_command(places):
     assert command_line(["run", "fig7", *places]) == "lnbench run fig7"
+
+
+def test_code_of_the_user_s_is_recorded_by_name_alone(monkeypatch):
+    monkeypatch.setenv("LNBENCH_PLUGINS", "~/work/mine.py, other.py ,")
+    assert run_record([], {})["plugins"] == ["mine.py", "other.py"]
 
 
 def test_the_environment_names_versions_and_hardware_but_no_machine():
