@@ -295,7 +295,7 @@ def corrupt_eval(
     if json:
         gate = {} if min_clean is None else {"min_clean": min_clean, "below": missed}
         print_json(done.document() | {"clean": [one.document() for one in clean]} | gate)
-    elif plan.todo or missed:
+    elif done.todo or missed:
         measured = done.todo - done.failed
         left = " The rest was not measured." if missed else f" Next: {report}"
         say(f"Measured {counted(measured, 'cell')}, {done.failed:,} failed.{left}", quiet=quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,17 @@ def test_a_threshold_on_clean_images_stops_before_the_rest(lnbench_here, folder,
     without = lnbench_here(*command[:3], "--sigma", "1", *command[5:], "--min-clean", "1", cwd=folder)
     assert without.returncode == 2
     assert "Add 0 to --sigma" in without.stderr
+
+
+def test_clean_cells_of_a_threshold_are_counted_where_the_shard_is_empty(lnbench_here, trained, tmp_path):
+    shutil.copytree(trained / "results", tmp_path / "results")
+    one = ["--model", "digits-batchnorm*", "--mode", "frozen", "--sigma", "0", "--limit", "50"]
+    line = ["corrupt-eval", *one, "--workers", "1", "--shard", "2/2", "--min-clean", "0"]
+    done = lnbench_here(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "0 cells from 0 models, shard 2/2" in done.stderr
+    assert "Measured 1 cell, 0 failed." in done.stderr
+    assert "Nothing to measure." in lnbench_here(*line, cwd=tmp_path).stderr
 
 
 def test_mean_without_a_source_is_a_mistake(lnbench_here, trained):
