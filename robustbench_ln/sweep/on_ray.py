@@ -64,8 +64,9 @@ def run_passes_on_ray(
         The outcomes, in the order in which they came.
 
     Raises:
-        LnbenchError: Ray is not installed, there is no such cluster or nothing in it that a task fits on, a
-            network or data cannot be read, or a task's worker died again and again.
+        LnbenchError: Ray is not installed, there is no such cluster or nothing in it that a task fits on,
+            data cannot be read, a node could not measure, or a task's worker died again and again. Of a
+            network that cannot be read each cell is a failure.
     """
     outcomes: list[Outcome] = []
     with _cluster(address) as ray:
@@ -76,15 +77,18 @@ def run_passes_on_ray(
         images: dict[str, tuple[Any, Any]] = {}
         weights: dict[str, Any] = {}
 
-        def submit(one: NoisyPass) -> Any:
-            (model,) = one.models.values()
+        def images_of(one: NoisyPass) -> tuple[Any, Any]:
             place = one.data.place
             if place not in images:
                 arrays = one.data.arrays("test")
                 images[place] = (ray.put(np.asarray(arrays.images)), ray.put(arrays.labels))
+            return images[place]
+
+        def weights_of(one: NoisyPass) -> Any:
+            (model,) = one.models.values()
             if model.id not in weights:
                 weights[model.id] = ray.put(_read_weights(one))
-            return remote.remote(one, *images[place], weights[model.id], threads, device)
+            return weights[model.id]
 
         waiting = deque(by_model(passes))
         # Twice what runs at once keeps every worker busy; a plan of a million cells is not handed over whole.
@@ -93,12 +97,15 @@ def run_passes_on_ray(
         while waiting or running:
             while waiting and len(running) < ahead:
                 one = waiting.popleft()
+                pixels, labels = images_of(one)
                 try:
-                    running[submit(one)] = one
+                    read = weights_of(one)
                 except LnbenchError as error:
                     failed = publish_failures(store, one.cells, error, run_id)
                     outcomes.extend(failed)
                     on_pass(failed)
+                else:
+                    running[remote.remote(one, pixels, labels, read, threads, device)] = one
             if not running:
                 break
             (done,), _ = ray.wait(list(running), num_returns=1)
