@@ -12,6 +12,8 @@ from robustbench_ln.comparison.area import RESAMPLES
 from robustbench_ln.comparison.compare import Comparison
 from robustbench_ln.comparison.networks import Network
 from robustbench_ln.comparison.rows import Area, OverSeeds, Row
+from robustbench_ln.export.formats import as_csv
+from robustbench_ln.wording import counted
 
 #: Headings of columns of numbers.
 NUMBERS = ("n", "A %", "B %", "B - A, points (95 %)", "only A, only B", "p (Holm)", "seeds")
@@ -93,10 +95,9 @@ def area_lines(comparison: Comparison) -> list[str]:
 
 def remarks(comparison: Comparison) -> list[str]:
     """Return what a reader must know."""
-    tests = len(comparison.rows)
     told = [
-        f"Difference: Newcombe's paired interval, method 10. p: McNemar's exact test, Holm's correction over "
-        f"{tests} {'cell' if tests == 1 else 'cells'}. "
+        "Difference: Newcombe's paired interval, method 10. p: McNemar's exact test, Holm's correction over "
+        f"{counted(len(comparison.rows), 'cell')}. "
         f"Area: paired bootstrap over images, {RESAMPLES:,} resamples, seed {comparison.asked.seed}.",
     ]
     if any(row.coupled for row in comparison.rows):
@@ -149,8 +150,7 @@ def document(comparison: Comparison, fail_drop: float | None) -> dict[str, Any]:
 
 def csv_bytes(comparison: Comparison) -> bytes:
     """Return all rows as a CSV file, with the attributes of `Row` for columns."""
-    table = pd.DataFrame([asdict(row) for row in comparison.rows])
-    return str(table.to_csv(index=False)).encode("utf-8", "replace")
+    return as_csv(pd.DataFrame([asdict(row) for row in comparison.rows]))
 
 
 Told = Row | Area | OverSeeds

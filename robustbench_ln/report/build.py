@@ -98,6 +98,7 @@ def build_report(
     if figures is not None:
         check_writable(figures, "Choose another folder with --figures DIR.")
 
+    from robustbench_ln.export.formats import as_csv
     from robustbench_ln.report.contents import contents_of
     from robustbench_ln.report.figures import drawn_for_papers, write_figures
     from robustbench_ln.report.inputs import gather
@@ -113,7 +114,7 @@ def build_report(
     else:
         text = render_page(contents, inputs)
     if table is not None:
-        publish_file(table, gathered.table.to_csv(index=False).encode("utf-8", "replace"))
+        publish_file(table, as_csv(gathered.table))
     # Names of classes come from names of files, which need not be text.
     publish_file(page, text.encode("utf-8", "replace"))
     return Report(page, rebuilt=True, problems=tuple(gathered.problems), figures=len(written))

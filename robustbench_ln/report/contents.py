@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.export.formats import as_csv
 from robustbench_ln.provenance import without_home
 from robustbench_ln.report import origins
 from robustbench_ln.report.company import company_table
 from robustbench_ln.report.coverage import Coverage, cover, failure_rows, untested_models
 from robustbench_ln.report.curves import draw_home_curves, draw_mode_curves, home_styles
-from robustbench_ln.report.exhibit import Exhibit, Table, csv_uri
+from robustbench_ln.report.exhibit import Exhibit, Table, data_uri
 from robustbench_ln.report.formats import number, percent, percent_range
 from robustbench_ln.report.headline import Headline, headline, measured_sentence
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
@@ -111,7 +112,7 @@ def contents_of(inputs: Inputs, title: str, reference: str | None = None) -> Con
         failures=failure_rows(inputs),
         untested=untested_models(inputs),
         cells=_cell_table(inputs),
-        results_csv=csv_uri(inputs.table),
+        results_csv=data_uri("text/csv;charset=utf-8", as_csv(inputs.table).decode("utf-8")),
         models=origins.model_table(inputs),
         runs=origins.run_rows(inputs),
         data=origins.data_table(inputs),

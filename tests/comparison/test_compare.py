@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from robustbench_ln import LnbenchError
 from robustbench_ln.comparison.area import compare_areas
 from robustbench_ln.comparison.compare import Asked, compare
 from robustbench_ln.comparison.paired import difference_interval, holm, mcnemar
+from robustbench_ln.comparison.tell import csv_bytes
 from robustbench_ln.data.corrupted import open_corrupted
 from robustbench_ln.metrics import t_interval
 from robustbench_ln.noise import NOISES
@@ -392,3 +395,12 @@ def test_a_noise_of_the_user_s_is_compared_by_its_bare_name_and_without_its_code
     found = compared(measured, noises=("stripes",))
     assert [row.noise for row in found.rows] == [name]
     assert found.problems == ()
+
+
+def test_the_csv_file_holds_no_formula(tmp_path):
+    measured = Measured(tmp_path, name="=1+1")
+    measured.cell(drawn(1))
+    localnorm(measured, drawn(2))
+    (row,) = csv.DictReader(io.StringIO(csv_bytes(compared(measured)).decode()))
+    assert row["data"] == "'=1+1"
+    assert row["sigma"] == "0"

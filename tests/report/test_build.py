@@ -166,3 +166,11 @@ def test_packed_results_give_the_page_of_their_folder_beside_the_file(maker, tmp
     assert sorted(path.name for path in report.path.parent.iterdir()) == ["mine.html", "mine.npz"]
     with pytest.raises(LnbenchError, match="holds the results themselves"):
         build_report(packed, packed.root, data_dir=maker.data_dir)
+
+
+def test_the_table_beside_the_page_and_in_it_holds_no_formula(maker, words):
+    maker.curve((9, 7), ("0", "1"), benchmark="=1+1")
+    assert set(words().csv("results.csv")["benchmark"]) == {"'=1+1"}
+    written = (maker.store.root / "results.csv").read_text(encoding="utf-8")
+    assert ",'=1+1," in written
+    assert ",=1+1," not in written
