@@ -35,16 +35,21 @@ class Scene:
     noise_seed: int
 
     @classmethod
-    def of(cls, identity: dict[str, Any]) -> Scene:
-        """Return the scene of a cell."""
+    def of(cls, identity: dict[str, Any], name: str) -> Scene:
+        """Return the scene of a cell.
+
+        Args:
+            identity: of the cell.
+            name: of its data, with the version where images of one name are of several.
+        """
         data = identity["data"]
         noise = {name: value for name, value in identity["noise"].items() if name != "sigma"}
         text = noise_text(noise["name"], noise["clip"], noise["rescale"], noise["space"])
         # Standardised images are another network's own.
         own = None if noise["space"] == "pixel" else identity["model"]["preprocessing"]
-        images = [data["checksum"], data["split"], data["limit"]]
+        images = [data["checksum"], data["split"], data["limit"], name.removeprefix(data["name"])]
         key = canonical_json([images, noise, identity["seed"], identity["protocol"], own])
-        return cls(key, data["name"], data["checksum"], data["limit"], text, identity["seed"])
+        return cls(key, name, data["checksum"], data["limit"], text, identity["seed"])
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def curves_of(network: Network, cells: pd.DataFrame, store: Results) -> Curves:
         )
         cell = Cell(row.cell, identity["noise"]["sigma"], bool(row.coupled))
         point = cell.sigma, identity["data"].get("images", "")
-        found[Scene.of(identity)][setting][point] = cell
+        found[Scene.of(identity, row.data)][setting][point] = cell
     kept: dict[Scene, dict[Point, Cell]] = {}
     words: dict[str, None] = {}
     for scene, settings in found.items():

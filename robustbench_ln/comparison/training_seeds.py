@@ -10,6 +10,7 @@ import numpy as np
 
 from robustbench_ln.comparison.rows import OverSeeds, Row
 from robustbench_ln.metrics import area_under_curve, t_interval
+from robustbench_ln.noise.ready_made import corruption_of
 
 
 def over_seeds(rows: Iterable[Row]) -> list[OverSeeds]:
@@ -23,7 +24,9 @@ def over_seeds(rows: Iterable[Row]) -> list[OverSeeds]:
     """
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.mode_a, row.mode_b, row.checksum, row.limit, row.noise].append(row)
+        # Labels are one checksum for all versions of ready-made images, whose names tell them apart.
+        images = row.data if corruption_of(row.noise) else ""
+        groups[row.mode_a, row.mode_b, row.checksum, row.limit, row.noise, images].append(row)
     found = []
     for own in groups.values():
         curves: dict[tuple[str, str, int], dict[str, Row]] = defaultdict(dict)

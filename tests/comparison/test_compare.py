@@ -404,3 +404,21 @@ def test_the_csv_file_holds_no_formula(tmp_path):
     (row,) = csv.DictReader(io.StringIO(csv_bytes(compared(measured)).decode()))
     assert row["data"] == "'=1+1"
     assert row["sigma"] == "0"
+
+
+def test_versions_of_ready_made_images_are_compared_apart(measured):
+    shares = {"a": (0.9, 0.8), "b": (0.3, 0.1)}
+    for images, (a, b) in shares.items():
+        for sigma in ("1", "2"):
+            where = {"noise": "corrupted-fog", "images": images * 32}
+            measured.cell(first(round(60 * a)), sigma=sigma, **where)
+            localnorm(measured, first(round(60 * b)), sigma, **where)
+    found = compared(measured)
+    assert len(found.rows) == 4
+    assert [(area.data, area.area_a, area.area_b) for area in found.areas] == [
+        ("toy", pytest.approx(0.9), pytest.approx(0.8)),
+        ("toy (2)", pytest.approx(0.3), pytest.approx(0.1)),
+    ]
+    by_data = {(one.data, one.sigmas): one.difference for one in found.over_seeds}
+    assert by_data["toy", ("1", "2")] == pytest.approx(-0.1)
+    assert by_data["toy (2)", ("1", "2")] == pytest.approx(-0.2)
