@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,7 +135,8 @@ def convert(
     if not dry_run:
         known_data = conversions[0].draft.card["how"]["data"]
         more = ("" if known_data else " --data folder:PATH") + options.places(results)
-        own = f"LNBENCH_PLUGINS={parse_source(source).code} " if source.startswith("python:") else ""
+        code = quote(parse_source(source).code) if source.startswith("python:") else ""
+        own = f"LNBENCH_PLUGINS={code} " if code else ""
         say(f"Next: {own}lnbench corrupt-eval --model '{conversions[0].draft.id}'{more}", quiet=quiet)
 
 

@@ -159,6 +159,16 @@ def test_a_threshold_on_clean_images_stops_before_the_rest(lnbench_here, folder,
     assert "Add 0 to --sigma" in without.stderr
 
 
+def test_the_next_command_of_a_conversion_can_be_typed(lnbench_here, folder, tmp_path):
+    (tmp_path / "my nets").mkdir()
+    shutil.copy(folder / "nets.py", tmp_path / "my nets" / "nets.py")
+    shutil.copy(folder / "mine.pth", tmp_path)
+    line = ["convert", "python:my nets/nets.py:mine", "--groups", "2", "--image-size", "32"]
+    done = lnbench_here(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Next: LNBENCH_PLUGINS='my nets/nets.py' lnbench corrupt-eval --model " in done.stderr
+
+
 def test_clean_cells_of_a_threshold_are_counted_where_the_shard_is_empty(lnbench_here, trained, tmp_path):
     shutil.copytree(trained / "results", tmp_path / "results")
     one = ["--model", "digits-batchnorm*", "--mode", "frozen", "--sigma", "0", "--limit", "50"]
