@@ -9,7 +9,14 @@ import torch
 from torch import nn
 
 from robustbench_ln import LnbenchError
-from robustbench_ln.norms.registry import NORMS, build_norm, find_norm, parse_norm, resolve_options
+from robustbench_ln.norms.registry import (
+    NORMS,
+    build_norm,
+    check_groups,
+    find_norm,
+    parse_norm,
+    resolve_options,
+)
 
 GIVEN = {
     "localnorm": {"groups": 2},
@@ -107,6 +114,11 @@ def test_norms_with_groups_are_those_that_have_the_option():
 def test_a_norm_without_its_groups_is_an_error_that_says_what_to_write(name):
     with pytest.raises(LnbenchError, match=rf"{name}.*groups"):
         build_norm(name, 4)
+
+
+def test_no_groups_at_all_are_not_told_as_a_batch_that_does_not_divide():
+    with pytest.raises(LnbenchError, match="'localnorm' has 0 groups"):
+        check_groups("localnorm", {"groups": 0}, 7)
 
 
 @pytest.mark.parametrize(

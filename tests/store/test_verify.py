@@ -134,7 +134,7 @@ DAMAGES = {
     "a foreign file in a cell": ("cell", "'notes' in it", lambda w: (w.cell / "notes").touch()),
     "a foreign file among cells": ("a.txt", "not lnbench's own", lambda w: (w.root / "cells/a.txt").touch()),
     "a foreign folder among cells": (
-        "empty", "not a readable record", lambda w: (w.root / "cells/empty").mkdir()
+        "empty", "not lnbench's own", lambda w: (w.root / "cells/empty").mkdir()
     ),
     "a foreign file among models": (
         "a.txt", "not lnbench's own", lambda w: (w.root / "models/a.txt").touch()

@@ -186,6 +186,7 @@ def test_coupled_cells_say_what_couples_them_and_others_do_not(norm):
         ({"batch_size": 7}, "7 images"),
         ({"modes": ("frozen",)}, "fits none"),
         ({"batch_size": 0}, "batch size of 0"),
+        ({"batch_size": 500}, "500 different images in mode 'batch' is more than the 497 test images"),
         ({"limit": 0}, "limit of 0"),
         ({"order": "random"}, "order 'random'"),
         ({"vote": "plurality"}, "vote rule 'plurality'"),
