@@ -117,7 +117,12 @@ def build_report(
         publish_file(table, as_csv(gathered.table))
     # Names of classes come from names of files, which need not be text.
     publish_file(page, text.encode("utf-8", "replace"))
-    return Report(page, rebuilt=True, problems=tuple(gathered.problems), figures=len(written))
+    return Report(
+        page,
+        rebuilt=True,
+        problems=tuple(gathered.problems),
+        figures=len(list(contents.exhibits)) if written else 0,
+    )
 
 
 def _check_cells(store: Results) -> None:

@@ -30,18 +30,21 @@ def write_figures(contents: Contents, folder: Path) -> dict[str, Path]:
         folder: where each becomes NAME.svg, NAME.pdf and NAME.csv; files of these names are replaced.
 
     Returns:
-        The SVG of each, by the name of its CSV in the page.
+        The SVG of each, by the data URI of its picture in the page.
 
     Raises:
         OSError: one cannot be written.
     """
     written: dict[str, Path] = {}
+    taken: set[str] = set()
     for exhibit in contents.exhibits:
-        name = _different(exhibit.csv_name.removesuffix(".csv"), written)
+        name = _different(exhibit.csv_name.removesuffix(".csv"), taken)
+        taken.add(name)
         publish_file(folder / f"{name}.svg", uri_content(exhibit.picture.uri))
         publish_file(folder / f"{name}.pdf", exhibit.picture.pdf)
         publish_file(folder / f"{name}.csv", uri_content(exhibit.csv))
-        written[exhibit.csv_name] = folder / f"{name}.svg"
+        # Names in the page are of its labels, and two labels may make one name.
+        written[exhibit.picture.uri] = folder / f"{name}.svg"
     return written
 
 
@@ -49,9 +52,8 @@ def write_figures(contents: Contents, folder: Path) -> dict[str, Path]:
 _LONGEST = 180
 
 
-def _different(name: str, written: dict[str, Path]) -> str:
+def _different(name: str, taken: set[str]) -> str:
     """Return a file name that is short enough and that no other figure has."""
-    taken = {path.stem for path in written.values()}
     wanted, number = name[:_LONGEST], 1
     while wanted in taken:
         number += 1

@@ -20,10 +20,10 @@ def render_markdown(contents: Contents, digest: str, figures: Mapping[str, Path]
     Args:
         contents: what it shows.
         digest: of its inputs, for the next call to recognise an up-to-date page.
-        figures: files of figures, by the name of their CSV; others are told in tables alone.
+        figures: files of figures, by the data URI of each; others are told in tables alone.
         folder: where the page will be, from which it points at figures.
     """
-    places = {name: quote(os.path.relpath(path, folder)) for name, path in figures.items()}
+    places = {uri: quote(os.path.relpath(path, folder)) for uri, path in figures.items()}
     parts = [
         f'<!-- <meta name="lnbench-inputs" content="{digest}"> -->',
         f"# {escaped(contents.title)}",
@@ -92,8 +92,8 @@ def _noise(noise: NoiseSection, places: Mapping[str, str]) -> Iterator[str]:
 
 
 def _exhibit(exhibit: Exhibit, places: Mapping[str, str]) -> Iterator[str]:
-    if exhibit.csv_name in places:
-        yield f"![{escaped(exhibit.alt)}]({places[exhibit.csv_name]})"
+    if exhibit.picture.uri in places:
+        yield f"![{escaped(exhibit.alt)}]({places[exhibit.picture.uri]})"
         yield escaped(exhibit.caption)
     yield from map(_table, exhibit.tables)
 

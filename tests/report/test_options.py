@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
@@ -120,6 +122,19 @@ def test_figures_are_files_that_show_the_same_every_time(filled, build, maker, t
             assert b"CreationDate" not in first
         if name.endswith(".csv"):
             pd.testing.assert_frame_equal(pd.read_csv(folders[0] / name), page.csv(name))
+
+
+def test_figures_whose_labels_make_one_name_are_each_shown(maker, tmp_path):
+    for data, correct in (("a b", 1), ("a-b", 5), ("a_b", 9)):
+        for sigma in ("0", "1"):
+            maker.cell(data=data, checksum=data.encode().hex(), sigma=sigma, correct=correct)
+    folder = tmp_path / "figures"
+    built = build_report(
+        maker.store, tmp_path / "page.md", data_dir=maker.data_dir, format="md", figures=folder
+    )
+    shown = re.findall(r"\((figures/curves-[^)]*[.]svg)\)", built.path.read_text())
+    assert len(set(shown)) == len(shown) == 3
+    assert built.figures == len(list(folder.glob("*.svg")))
 
 
 def test_long_and_equal_names_of_figures_are_told_apart(filled, maker, tmp_path):
