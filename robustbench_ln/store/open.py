@@ -32,7 +32,10 @@ def check_there(path: Path) -> None:
         LnbenchError: it does not.
     """
     if not path.exists():
-        raise LnbenchError(f"There are no results at '{path}'.", "Name a results folder or a packed file.")
+        raise LnbenchError(
+            f"There are no results at '{path}'.",
+            "Name a results folder or a packed file. lnbench train, then lnbench corrupt-eval, fill one.",
+        )
 
 
 def writable_store(path: Path) -> Store:

@@ -64,6 +64,7 @@ def test_under_json_a_wrong_command_line_is_json_too(path, lnbench_here, tmp_pat
     ids=" ".join,
 )
 def test_json_is_one_document_with_its_schema(line, lnbench_here, tmp_path):
+    (tmp_path / "results").mkdir()
     done = lnbench_here(*line, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["schema"] == 1
