@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.modes import MODES, modes_for
 from robustbench_ln.noise import NoiseSpec
@@ -79,15 +81,24 @@ def cover(inputs: Inputs, data: DataGroup) -> Coverage:
     for model, own in cells.groupby("model_label", sort=False):
         fitting = modes_for(own["norm"].iloc[0])
         asked = {mode for request in requests for mode in request.modes or fitting}
-        for mode in sorted(set(own["mode"]) | (asked & set(fitting)), key=MODES.index):
+        for mode in sorted(set(_spelled(own)) | (asked & set(fitting)), key=_place):
             measured = []
             for noise in data.noises:
-                found = noise.cells[(noise.cells["model_label"] == model) & (noise.cells["mode"] == mode)]
+                found = noise.cells[(noise.cells["model_label"] == model) & (_spelled(noise.cells) == mode)]
                 missing = [sigma for sigma in expected[noise.spec] if sigma not in set(found["sigma"])]
                 total = len(expected[noise.spec])
                 measured.append(NoiseCoverage(total - len(missing), total, [sigma_text(s) for s in missing]))
             rows.append(CoverageRow(model, mode, measured))
     return Coverage(data.label, [noise.label for noise in data.noises], rows)
+
+
+def _spelled(cells: pd.DataFrame) -> pd.Series:
+    """Return the mode of each cell, a blend with its option: each option is a curve of its own."""
+    return cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
+
+
+def _place(mode: str) -> tuple[int, str]:
+    return MODES.index(mode.partition(" ")[0]), mode
 
 
 def failure_rows(inputs: Inputs) -> list[list[str]]:

@@ -51,6 +51,7 @@ class Maker:
         coupled=False,
         order="shuffled",
         order_seed=0,
+        blend=None,
         run="run-1",
     ):
         """Publish a cell of which `correct` images are on the diagonal and the rest beside it."""
@@ -70,7 +71,7 @@ class Maker:
             "data": {"name": data, "split": "test", "checksum": checksum, "limit": limit},
             "noise": {"name": noise, "clip": clip, "rescale": rescale, "space": space, "sigma": sigma},
             "seed": noise_seed,
-            "mode": {"name": mode, "vote": "majority" if "voting" in mode else None},
+            "mode": {"name": mode, "vote": "majority" if "voting" in mode else None, **(blend or {})},
             "coupling": {
                 "batch_size": batch_size,
                 "set_size": batch_size,

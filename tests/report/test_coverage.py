@@ -23,6 +23,17 @@ def test_a_request_names_sigmas_and_modes_that_are_missing(maker, words):
     }
 
 
+def test_a_sigma_of_one_blend_is_missing_of_another(maker, words):
+    for alpha, sigmas in ((0.25, ("0", "1")), (0.5, ("0",))):
+        for sigma in sigmas:
+            maker.cell(mode="blend", blend={"alpha": alpha}, sigma=sigma)
+    maker.run("run-1", sweep=sweep(["0", "1"], modes=["blend:alpha=0.25", "blend:alpha=0.5"]))
+    assert coverage(words()) == {
+        ("batchnorm", "blend alpha=0.25"): "2 of 2",
+        ("batchnorm", "blend alpha=0.5"): "1 of 2 missing: 1",
+    }
+
+
 def test_each_sweep_of_a_request_names_the_sigmas_of_its_own_noise(maker, words):
     shot = {"name": "shot", "clip": True, "rescale": False, "space": "pixel"}
     maker.curve((9, 7), sigmas=("0", "1"))
