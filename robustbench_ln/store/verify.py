@@ -20,6 +20,7 @@ from robustbench_ln.store.open import check_there, open_store
 from robustbench_ln.store.packed import PackedStore
 from robustbench_ln.store.results import LOGS, Results, checked_cell
 from robustbench_ln.store.store import Store
+from robustbench_ln.wording import counted
 
 #: What folders of cells and of models hold.
 _FILES = {
@@ -235,10 +236,8 @@ def _remark_missing(found: Verified, store: Results, names: dict[str, list[str]]
     of_runs = Counter(str(store.how(cell).get("run_id", "")) for cell in cells)
     of_runs.update(model.run_id for model in models)
     found.remarks += [
-        *_absent("models", of_models, names["models"], "cells are of this network, which is not there"),
-        *_absent(
-            "runs", of_runs, names["runs"], "cells and networks name this invocation, which is not there"
-        ),
+        *_absent("models", of_models, names["models"], "cell"),
+        *_absent("runs", of_runs, names["runs"], "record"),
     ]
     if not isinstance(store, PackedStore):
         found.remarks += [
@@ -254,7 +253,8 @@ def _remark_missing(found: Verified, store: Results, names: dict[str, list[str]]
 
 def _absent(kind: str, named: Counter[str], there: Iterable[str], what: str) -> list[Finding]:
     return [
-        Finding(f"{kind}/{name}", f"{named[name]:,} {what}.") for name in sorted(named.keys() - {*there, ""})
+        Finding(f"{kind}/{name}", f"It is not there, but named by {counted(named[name], what)}.")
+        for name in sorted(named.keys() - {*there, ""})
     ]
 
 

@@ -121,7 +121,7 @@ def test_verify_says_what_is_wrong_and_gc_what_it_removes(run, results):
     whole = "Read 0 models, 3 cells, 0 runs, 0 failures: nothing is wrong; remarks: 1."
     code, out, err = run("results", "verify")
     assert (code, err.strip()) == (0, whole)
-    assert out == "remark: models/m.a.b: 3 cells are of this network, which is not there.\n"
+    assert out == "remark: models/m.a.b: It is not there, but named by 3 cells.\n"
     left = results / f"cells/.half.{'0' * 32}"
     left.write_bytes(b"12345")
     broken = min((results / "cells").glob("[!.]*"))

@@ -197,8 +197,8 @@ def test_what_harms_no_number_is_a_remark(whole):
     assert found.wrong == []
     remarks = {finding.where: finding.what for finding in found.remarks}
     assert remarks == {
-        f"models/{whole.model.name}": "1 cells are of this network, which is not there.",
-        "runs/run-1": "1 cells and networks name this invocation, which is not there.",
+        f"models/{whole.model.name}": "It is not there, but named by 1 cell.",
+        "runs/run-1": "It is not there, but named by 1 record.",
         "notes.txt": "It is not lnbench's own; nobody reads it.",
         f"cells/.half.{'0' * 32}": "A killed process left it, or one writes it now.",
         "models/.training-abc": "An unfinished training.",
