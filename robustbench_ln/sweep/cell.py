@@ -111,9 +111,18 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """The network, its mode and the noise, for people."""
+        """The network, its mode, the order and seeds where they are not the usual ones, and the noise."""
         layout = self.layout
         sets = f" of {layout.images * layout.copies}" if layout.coupled else ""
         network = self.model.id.partition(".")[0]
         mode = layout.blend.text if layout.blend else layout.mode
-        return f"{network} {mode}{sets}, {self.noise.noise.text} {self.noise.sigma}"
+        coupling = self.curve.identity["coupling"] or {}
+        order = coupling.get("order", "shuffled")
+        seeds = {"order seed": coupling.get("order_seed"), "noise seed": self.curve.identity["seed"]}
+        parts = [
+            f"{network} {mode}{sets}",
+            *([] if order == "shuffled" else [order]),
+            *(f"{name} {seed}" for name, seed in seeds.items() if seed),
+            f"{self.noise.noise.text} {self.noise.sigma}",
+        ]
+        return ", ".join(parts)

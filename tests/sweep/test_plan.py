@@ -80,6 +80,19 @@ def test_names_start_with_what_people_look_for():
     )
 
 
+def test_titles_tell_orders_and_seeds_apart_where_they_are_not_the_usual_ones():
+    def title(mode="batch", **changes):
+        (one,) = plan_cells([(stored(), data())], settings(sigmas=("0.5",), modes=(mode,), **changes))
+        return one.cells[0].title
+
+    assert title() == "m-localnorm batch of 50, agn 0.5"
+    assert title(order="class-sorted") == "m-localnorm batch of 50, class-sorted, agn 0.5"
+    assert title(order="dirichlet:1", order_seed=2) == (
+        "m-localnorm batch of 50, dirichlet:1, order seed 2, agn 0.5"
+    )
+    assert title("single", order_seed=2, seed=1) == "m-localnorm single, noise seed 1, agn 0.5"
+
+
 def test_the_same_question_has_the_same_names_in_another_order():
     models = [stored("localnorm"), stored("batchnorm")]
     assert ids(models) == ids(models[::-1], sigmas=("1", "0"))
