@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 import shlex
 import subprocess
 import uuid
@@ -15,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from robustbench_ln.home import without_home
 from robustbench_ln.user_code import named_code
 
 _PACKAGES = ("robustbench_ln", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
@@ -82,14 +82,6 @@ def command_line(arguments: Sequence[str]) -> str:
         elif not equals:
             next(rest, None)
     return without_home(shlex.join(["lnbench", *kept]))
-
-
-def without_home(text: str) -> str:
-    """Return a text with the user's home folder written `~`: records travel, and a home names a person."""
-    home = str(Path.home())
-    if len(home) < 2:
-        return text
-    return re.sub(rf"(?<![\w./-]){re.escape(home)}(?=/|\W|$)", "~", text)
 
 
 def _version(package: str) -> str | None:

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.home import without_home
 
 #: Names modules and files `*.py` of the user's, separated by commas; worker processes inherit it.
 VARIABLE = "LNBENCH_PLUGINS"
@@ -54,7 +55,7 @@ def code_called(name: str) -> str | None:
     found = list(dict.fromkeys(map(_place, (one for one in named_code() if module_name(one) == name))))
     if len(found) > 1:
         raise LnbenchError(
-            f"{VARIABLE} names two modules that are called '{name}': {_without_home(' and '.join(found))}.",
+            f"{VARIABLE} names two modules that are called '{name}': {without_home(' and '.join(found))}.",
             "Rename one of the files.",
         )
     return found[0] if found else None
@@ -119,7 +120,7 @@ def origin_of(defined: Callable[..., Any]) -> str:
         place = inspect.getsourcefile(inspect.unwrap(defined))
     except TypeError:
         place = None
-    return f"'{_without_home(place)}'" if place else f"module '{defined.__module__}'"
+    return f"'{without_home(place)}'" if place else f"module '{defined.__module__}'"
 
 
 def reason(error: BaseException, file: str | None = None) -> str:
@@ -150,13 +151,6 @@ def found_beside(folder: Path) -> Iterator[None]:
             sys.path.append(own)
 
 
-def _without_home(place: str) -> str:
-    # Takes ten milliseconds, which a list of names does not have to spend.
-    from robustbench_ln.provenance import without_home
-
-    return without_home(place)
-
-
 def _is_file(code: str) -> bool:
     return code.endswith(".py")
 
@@ -184,12 +178,12 @@ def _load(code: str, place: str) -> ModuleType:
             raise _broken(code, error, found.origin if found else None) from error
     if not Path(place).is_file():
         raise LnbenchError(
-            f"The file of code '{_without_home(place)}' does not exist.", "Name a module or a file *.py."
+            f"The file of code '{without_home(place)}' does not exist.", "Name a module or a file *.py."
         )
     name = f"lnbench_user_code_{Path(place).stem}"
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
-        raise LnbenchError(f"'{_without_home(place)}' is no file of Python.", "Name a file *.py.")
+        raise LnbenchError(f"'{without_home(place)}' is no file of Python.", "Name a file *.py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -199,7 +193,7 @@ def _load(code: str, place: str) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, LnbenchError):
             raise
-        raise _broken(_without_home(place), error, place) from error
+        raise _broken(without_home(place), error, place) from error
     return module
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ln.provenance import command_line, environment, run_record, without_home
+from robustbench_ln.home import without_home
+from robustbench_ln.provenance import command_line, environment, run_record
 
 
 @pytest.mark.parametrize(

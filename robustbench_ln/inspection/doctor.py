@@ -22,7 +22,8 @@ from robustbench_ln.data.dataset import DataInfo
 from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.devices import choose_dtype
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.provenance import environment, without_home
+from robustbench_ln.home import without_home
+from robustbench_ln.provenance import environment
 from robustbench_ln.publish import publish_directory
 from robustbench_ln.threads import available_cores
 

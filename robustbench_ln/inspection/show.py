@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.home import without_home
 from robustbench_ln.intervals import wilson_interval
-from robustbench_ln.provenance import without_home
 from robustbench_ln.store.results import Results
 
 _SHOWN_NAMES = 20

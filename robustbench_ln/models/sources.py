@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.home import without_home
 from robustbench_ln.identity import random_key
 from robustbench_ln.models.library import library_network
 from robustbench_ln.models.library_weights import Trained, library_card, library_weights
@@ -20,7 +21,6 @@ from robustbench_ln.models.registry import build_network, check_network, is_libr
 from robustbench_ln.models.source_names import SourceName, parse_source
 from robustbench_ln.models.state_files import State, fit_state, read_state, tensor_named
 from robustbench_ln.models.weights import load_network
-from robustbench_ln.provenance import without_home
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.store.weights import weights_hash
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.export.formats import as_csv
-from robustbench_ln.provenance import without_home
+from robustbench_ln.home import without_home
 from robustbench_ln.report import origins
 from robustbench_ln.report.company import company_table
 from robustbench_ln.report.coverage import Coverage, cover, failure_rows, untested_models

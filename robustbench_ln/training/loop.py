@@ -19,13 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from robustbench_ln import provenance
 from robustbench_ln.allocator import keep_freed_memory
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.devices import choose_device, computing_in, device_label, full_precision, memory_checked
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.reader import evaluate_clean
+from robustbench_ln.home import without_home
 from robustbench_ln.identity import random_key
 from robustbench_ln.models.card import draft_model, publish_draft
 from robustbench_ln.models.registry import build_network
@@ -253,7 +253,7 @@ def _publish(
         run_id=run_id,
         class_names=data.info.classes,
         # How the data set was named, so that evaluation finds it again.
-        data_spec=provenance.without_home(data.spec),
+        data_spec=without_home(data.spec),
         image_size=data.image_size,
         logs=logs,
         test_accuracy=progress.epochs[-1].test_accuracy,
