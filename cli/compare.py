@@ -17,7 +17,7 @@ from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.store.open import open_store
 
 from . import complete, options
-from .console import NOT_MET, SOME_FAILED, output, print_json, say, say_problems
+from .console import NOT_MET, SOME_FAILED, print_json, print_line, say, say_problems
 from .tables import print_table, table
 
 
@@ -118,7 +118,7 @@ def compare(
     else:
         print_comparison(comparison)
         if fail_drop is not None:
-            output.print(tell.drops_line(dropped, len(comparison.rows), fail_drop), markup=False)
+            print_line(tell.drops_line(dropped, len(comparison.rows), fail_drop))
     if dropped:
         raise typer.Exit(NOT_MET)
     if comparison.problems:
@@ -128,11 +128,11 @@ def compare(
 def print_comparison(comparison: Comparison) -> None:
     """Print the networks, a row a cell, the areas, and what a reader must know."""
     for name, networks in (("A", comparison.a), ("B", comparison.b)):
-        output.print(tell.networks_line(name, networks), markup=False)
+        print_line(tell.networks_line(name, networks))
     for text in (tell.cells_table(comparison), tell.seeds_table(comparison)):
         if text is not None:
-            output.print()
+            print_line()
             print_table(table(text.columns, text.rows, title=text.title, right=tell.NUMBERS))
-    output.print()
+    print_line()
     for line in (*tell.area_lines(comparison), *tell.remarks(comparison)):
-        output.print(line, markup=False)
+        print_line(line)

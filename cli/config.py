@@ -12,7 +12,7 @@ from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.starter import write_starter
 
 from . import complete, options
-from .console import output, print_json, say
+from .console import print_json, print_line, say
 from .tables import print_table, table
 
 config = typer.Typer(
@@ -56,7 +56,7 @@ def show(
             }
         )
         return
-    output.print(f"{benchmark} at preset {preset}, of {path}", markup=False)
+    print_line(f"{benchmark} at preset {preset}, of {path}")
     rows = [(".".join(one.key), _text(one.value), Path(one.origin).name) for one in settings]
     print_table(table(("setting", "value", "origin"), rows, fold=("value",)), folds=True)
 

@@ -28,11 +28,16 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 
 def say_problems(problems: Sequence[str], *, quiet: bool = False) -> None:
-    """Print what was left out, the first twenty of many."""
+    """Print what was left out, the first twenty of many; under --json the document has them."""
     for problem in problems[:_SHOWN_PROBLEMS]:
         say(problem, quiet=quiet)
     if len(problems) > _SHOWN_PROBLEMS:
         say(f"... and {len(problems) - _SHOWN_PROBLEMS:,} more.", quiet=quiet)
+
+
+def print_line(text: str = "") -> None:
+    """Print a line of a command's data on stdout, for people."""
+    output.print(harmless(text), markup=False)
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from robustbench_ln.noise.severity import (
 )
 from robustbench_ln.seeds import parse_seeds
 from robustbench_ln.store.open import writable_store
-from robustbench_ln.sweep.clean import below, check_clean, check_gate, is_clean, without_clean
+from robustbench_ln.sweep.clean import below, check_clean, check_gate, without_clean
 from robustbench_ln.sweep.executor import check_executor, choose_executor
 from robustbench_ln.sweep.plan import SweepSettings
 from robustbench_ln.sweep.several import (
@@ -278,7 +278,7 @@ def corrupt_eval(
     outcomes = []
     missed: list[str] = []
     if min_clean is not None:
-        first = [one for one in whole if is_clean(one)]
+        first = [one for one in whole if one.noise.is_clean(one.sigma)]
         outcomes += measure(store, first, place, request, run_id=run_id, quiet=quiet, json=json)
         missed = below(check_clean(store, first), first, min_clean)
     if not missed:

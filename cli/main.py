@@ -17,7 +17,8 @@ from .commands import Commands, add_commands
 from .console import print_error, say
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 a defect of lnbench, 2 a mistake in the input, 3 a part failed, "
+    "Exit codes: 0 done, 1 a defect of lnbench, 2 something for you to mend (the input, room, memory), "
+    "3 a part failed, "
     "4 a threshold that was asked for is not met, 130 or 143 interrupted."
 )
 app = typer.Typer(
@@ -91,10 +92,6 @@ def main() -> None:
         _fail_usage(error)
     except LnbenchError as error:
         _fail(error.message, error.hint)
-    except BrokenPipeError:
-        # Whoever read along has seen enough; nothing more can be said there, at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from robustbench_ln.baseline import hold_against
 from robustbench_ln.corruption_error import MeanCorruptionError
@@ -17,7 +16,7 @@ from robustbench_ln.report.labels import way_labels
 from robustbench_ln.store.open import open_store
 
 from . import complete, options
-from .console import output, print_json, say_problems
+from .console import print_json, print_line, say_problems
 from .tables import print_table, table
 
 
@@ -76,7 +75,7 @@ def mce(
         corruptions=corruption or (),
         constants=constants,
     )
-    say_problems(held.problems)
+    say_problems(held.problems, quiet=json)
     if json:
         print_json(asdict(held))
         return
@@ -89,11 +88,11 @@ def mce(
     headings = ("network", "mode", "data", "corruptions", "mCE %", "relative mCE %")
     print_table(table(headings, shown, right=headings[-2:]))
     severities = ", ".join(map(str, held.severities))
-    output.print(escape(f"Baseline {held.baseline} in mode {held.mode}; severities {severities}."))
+    print_line(f"Baseline {held.baseline} in mode {held.mode}; severities {severities}.")
     for data, row in {data: row for row, (*_, data) in zip(held.rows, labels, strict=True)}.items():
-        output.print(escape(f"{data}: {', '.join(one.corruption for one in row.corruptions)}."))
+        print_line(f"{data}: {', '.join(one.corruption for one in row.corruptions)}.")
     for line in _reasons(held.rows, labels):
-        output.print(escape(line))
+        print_line(line)
 
 
 def _reasons(rows: Sequence[MeanCorruptionError], labels: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -19,7 +19,7 @@ from robustbench_ln.store.verify import verify as verify_results
 from robustbench_ln.wording import counted
 
 from . import options
-from .console import SOME_FAILED, output, print_json, say, say_problems
+from .console import SOME_FAILED, print_json, print_line, say, say_problems
 from .results_tables import Select, export, ls
 
 results = typer.Typer(
@@ -142,7 +142,7 @@ def verify(
 
 def _print_findings(kind: str, findings: Sequence[Finding]) -> None:
     for one in findings:
-        output.print(f"{kind}: {one.where}: {one.what} {one.hint}".strip(), markup=False)
+        print_line(f"{kind}: {one.where}: {one.what} {one.hint}".strip())
 
 
 @results.command(epilog="Example: lnbench results gc --dry-run")
@@ -184,7 +184,7 @@ def gc(
         print_json({"removed": removed, "kept": kept, "bytes": collected.size, "dry_run": dry_run})
         return
     for path in removed:
-        output.print(path, markup=False)
+        print_line(path)
     does = "Would remove" if dry_run else "Removed"
     say(
         f"{does} {counted(len(removed), 'leftover')}, {collected.size:,} bytes; kept {len(kept):,}.",

@@ -11,7 +11,7 @@ from robustbench_ln.inspection.show import show as find_and_show
 from robustbench_ln.store.open import open_store
 
 from . import complete, options
-from .console import output, print_json
+from .console import print_json, print_line
 from .tables import print_table, table
 
 _LONG = 8
@@ -38,7 +38,7 @@ def show(
     if json:
         print_json({"kind": shown.kind, "name": shown.name, "content": shown.document})
         return
-    output.print(f"{shown.kind} {shown.name}", markup=False)
+    print_line(f"{shown.kind} {shown.name}")
     print_table(table(("", ""), list(_lines(shown.document)), header=False), folds=True)
 
 

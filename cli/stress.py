@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from robustbench_ln import provenance
 from robustbench_ln.compositions import Composition, compositions
@@ -23,7 +22,7 @@ from robustbench_ln.sweep.stress import ORDERS, SET_SIZES, plan_stress
 from robustbench_ln.sweep.targets import choose_models, pair_with_data
 
 from . import complete, options
-from .console import SOME_FAILED, output, print_json, say, say_problems
+from .console import SOME_FAILED, print_json, print_line, say, say_problems
 from .measuring import measure, tell_plan
 from .tables import print_table, table
 
@@ -122,11 +121,11 @@ def stress(
         failed = sum(1 for outcome in outcomes if outcome.failure)
     planned = {cell.id for one in passes for cell in one.cells}
     rows, problems = read_rows(store)
-    say_problems(problems, quiet=quiet)
+    say_problems(problems, quiet=json)
     found = compositions(rows[rows["cell"].isin(planned)])
     if json:
         told = replace(plan, failed=failed).document()
-        print_json(told | {"modes": [one.document() for one in found]})
+        print_json(told | {"modes": [one.document() for one in found], "problems": problems})
     else:
         for one in found:
             print_composition(one)
@@ -137,4 +136,4 @@ def stress(
 def print_composition(one: Composition) -> None:
     """Print how one network in one mode fares: a row an order, a column a set size."""
     print_table(table(one.columns, one.rows, title=one.title, right=one.columns[1:]))
-    output.print(f"{escape(one.spread)}\n")
+    print_line(f"{one.spread}\n")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robustbench_ln.modes import full_mode
 from robustbench_ln.noise import noise_text
 
 
@@ -139,7 +140,8 @@ def compositions(cells: pd.DataFrame, *, several: bool = False) -> list[Composit
         several: leave out what was measured in one composition alone, or is the same in all.
     """
     found = []
-    label = cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
+    modes = [full_mode(*one) for one in zip(cells["mode"], cells["blend"], strict=True)]
+    label = pd.Series(modes, index=cells.index, dtype=object)
     # Numbers by another vote or in another precision are no further seeds.
     for column, usual in (("vote", "majority"), ("dtype", "float32")):
         several_values = cells.groupby("model")[column].transform("nunique") > 1

@@ -17,8 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from robustbench_ln.errors import UnknownNameError
-from robustbench_ln.metrics import CURVE
-from robustbench_ln.noise import NOISES
+from robustbench_ln.metrics import CURVE, of_clean_images
 from robustbench_ln.noise.ready_made import corruption_of
 from robustbench_ln.noise.severity import SEVERITIES, Constants, severity_of
 
@@ -122,7 +121,8 @@ def mean_corruption_errors(
     Raises:
         UnknownNameError: a corruption that nothing was measured under.
     """
-    graded, clean = _graded(cells, constants), _clean(cells)
+    graded = _graded(cells, constants)
+    clean = cells[of_clean_images(cells) & (cells["space"] == "pixel")]
     measured = sorted(set(graded["corruption"]))
     for name in corruptions:
         if name not in measured:
@@ -171,13 +171,6 @@ def _baseline(here: pd.DataFrame, model: str, mode: str, way: Mapping[str, Any])
         different = [column for column in _WAY if ways[column].nunique(dropna=False) > 1]
         return rows.iloc[:0], f"the baseline was measured in {len(ways)} ways ({', '.join(different)})"
     return rows, ""
-
-
-def _clean(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells at sigma 0 whose images are those of the data set."""
-    begins_clean = [name for name, family in NOISES.items() if family.clean_at_zero]
-    wanted = (cells["sigma"] == 0) & cells["noise"].isin(begins_clean) & (cells["space"] == "pixel")
-    return cells[wanted & ~cells["rescale"].astype(bool)]
 
 
 def _mean(

@@ -12,6 +12,7 @@ from scipy import special
 from robustbench_ln.calibration import BINS, NOTHING, UNIT, expected_calibration_error
 from robustbench_ln.intervals import wilson_interval
 from robustbench_ln.noise import NOISES
+from robustbench_ln.noise.ready_made import corruption_of
 
 Floats = npt.NDArray[np.float64]
 #: Columns that name one curve: cells that differ in sigma alone.
@@ -156,19 +157,36 @@ def averaged(cells: pd.DataFrame) -> pd.DataFrame:
     return found.loc[cells.index.intersection(found.index, sort=False)]
 
 
+def of_clean_images(cells: pd.DataFrame) -> pd.Series:
+    """Return which cells are of the data set's own images: at sigma 0, neither rescaled nor ready-made.
+
+    Of a noise whose code is not there, sigma 0 is taken for the identity, as it is unless its code says so.
+
+    Args:
+        cells: rows of `load_results`.
+    """
+    not_clean = {
+        name
+        for name in map(str, cells["noise"].unique())
+        if corruption_of(name) is not None or (name in NOISES and not NOISES[name].clean_at_zero)
+    }
+    return (cells["sigma"] == 0) & ~cells["noise"].isin(not_clean) & ~cells["rescale"].astype(bool)
+
+
 def summarize_curves(cells: pd.DataFrame) -> pd.DataFrame:
     """Return one row a curve of a table of cells.
 
     Returns:
-        The columns of `CURVE` and `sigmas` (how many), `clean`, `clean_low`, `clean_high` (accuracy at
-        sigma 0 with its interval, NaN where it was not measured or the noise does not begin with clean
-        images), `area` and `half_sigma`.
+        The columns of `CURVE` and `sigmas` (how many), `clean`, `clean_low`, `clean_high` (accuracy with its
+        interval, NaN where no clean cell is in the curve), `area` and `half_sigma`.
     """
     rows: list[dict[str, Any]] = []
+    own_images = of_clean_images(cells)
+    # Half of what accuracy starts at is a measure of rescaled images, too.
+    starting = of_clean_images(cells.assign(rescale=False))
     for key, curve in cells.groupby(CURVE, dropna=False, sort=False):
         named = dict(zip(CURVE, key, strict=True))
-        starts_clean = str(named["noise"]) not in NOISES or NOISES[str(named["noise"])].clean_at_zero
-        clean = curve[(curve["sigma"] == 0) & starts_clean]
+        clean = curve[own_images.loc[curve.index]]
         rows.append(
             named
             | {
@@ -178,7 +196,7 @@ def summarize_curves(cells: pd.DataFrame) -> pd.DataFrame:
                 "clean_high": clean["high"].iloc[0] if len(clean) else float("nan"),
                 "area": area_under_curve(curve["sigma"], curve["accuracy"]),
                 "half_sigma": sigma_at_half(curve["sigma"], curve["accuracy"])
-                if len(clean)
+                if starting.loc[curve.index].any()
                 else float("nan"),
             }
         )

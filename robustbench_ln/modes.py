@@ -213,6 +213,19 @@ def canonical_mode(text: str) -> str:
     return blend.text if blend else name
 
 
+def full_mode(mode: str, option: object) -> str:
+    """Return a mode with its option as on the command line.
+
+    Args:
+        mode: its name.
+        option: `blend` of a row of `load_results`, such as "alpha=0.9"; no text where there is none.
+
+    >>> full_mode("blend", "alpha=0.9"), full_mode("batch", None)
+    ('blend:alpha=0.9', 'batch')
+    """
+    return f"{mode}:{option}" if isinstance(option, str) else mode
+
+
 def lay_out(mode: str, norm: str, groups: int, batch_size: int) -> Layout:
     """Return how a mode arranges batches for a network.
 

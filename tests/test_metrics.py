@@ -17,6 +17,7 @@ from robustbench_ln.metrics import (
     add_metrics,
     area_under_curve,
     entropy_share,
+    of_clean_images,
     sigma_at_half,
     summarize_curves,
     top_share,
@@ -175,6 +176,29 @@ def test_each_curve_is_summarized_in_one_row_whatever_it_leaves_out():
     interval = stats.binomtest(8, 10).proportion_ci(method="wilson")
     bounds = summary.loc["batch", ["clean_low", "clean_high"]].tolist()
     assert bounds == pytest.approx([interval.low, interval.high])
+
+
+def test_clean_are_the_images_of_the_data_set_alone():
+    cells = pd.DataFrame(
+        [
+            ("agn", 0.0, False, True),
+            ("mine@1", 0.0, False, True),
+            ("agn", 1.0, False, False),
+            ("agn", 0.0, True, False),
+            ("agn-background", 0.0, False, False),
+            ("corrupted-fog", 0.0, False, False),
+        ],
+        columns=["noise", "sigma", "rescale", "clean"],
+    )
+    assert of_clean_images(cells).tolist() == cells["clean"].tolist()
+
+
+def test_rescaled_images_at_sigma_0_are_not_clean_but_the_curve_has_a_half():
+    counts = {"images": 10, "predicted": [5, 5], "calibration": NONE, "rescale": True}
+    table = cells_of([{"sigma": 0.0, "correct": 8, **counts}, {"sigma": 1.0, "correct": 2, **counts}])
+    (row,) = summarize_curves(table).itertuples()
+    assert math.isnan(row.clean)
+    assert row.half_sigma == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("column", CURVE)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from robustbench_ln.comparison.networks import Network, Pair
 from robustbench_ln.identity import canonical_json
+from robustbench_ln.modes import full_mode
 from robustbench_ln.noise import noise_text
 from robustbench_ln.store.results import Results
 
@@ -116,8 +118,8 @@ def curves_of(network: Network, cells: pd.DataFrame, store: Results) -> Curves:
     Raises:
         LnbenchError: a record that cannot be read.
     """
-    mode = cells["mode"].where(cells["blend"].isna(), cells["mode"] + ":" + cells["blend"].astype(str))
-    own = cells[(cells["model"] == network.model) & (mode == network.mode)]
+    modes = np.array([full_mode(*one) for one in zip(cells["mode"], cells["blend"], strict=True)])
+    own = cells[(cells["model"] == network.model) & (modes == network.mode)]
     found: dict[Scene, dict[tuple[Any, ...], dict[Point, Cell]]] = defaultdict(lambda: defaultdict(dict))
     for row in own.itertuples():
         identity = store.identity(row.cell)

@@ -53,16 +53,23 @@ class DataInfo:
 
     @classmethod
     def read(cls, folder: Path) -> DataInfo:
-        """Read what `write_decoded` wrote."""
-        raw = json.loads((folder / "info.json").read_text(encoding="utf-8"))
-        splits = {
-            name: SplitInfo(
-                split["images"], split["checksum"], tuple(split["minimum"]), tuple(split["maximum"])
-            )
-            for name, split in raw["splits"].items()
-        }
-        channels, height, width = raw["shape"]
-        return cls(raw["name"], (channels, height, width), tuple(raw["classes"]), splits, raw["note"])
+        """Read what `write_decoded` wrote.
+
+        Raises:
+            LnbenchError: it is not there, or damaged.
+        """
+        try:
+            raw = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+            splits = {
+                name: SplitInfo(
+                    split["images"], split["checksum"], tuple(split["minimum"]), tuple(split["maximum"])
+                )
+                for name, split in raw["splits"].items()
+            }
+            channels, height, width = raw["shape"]
+            return cls(raw["name"], (channels, height, width), tuple(raw["classes"]), splits, raw["note"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise unreadable(folder, error) from error
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from robustbench_ln.data.data_dir import default_data_dir
 from robustbench_ln.data.dataset import SPLITS, DataInfo, DataSet
+from robustbench_ln.errors import LnbenchError
 
 _FOLDER = "decoded"
 
@@ -36,7 +37,7 @@ def decoded_sets(data_dir: Path) -> Iterator[tuple[Path, DataInfo]]:
     for folder in decoded_folders(data_dir):
         try:
             info = DataInfo.read(folder)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except LnbenchError:
             continue  # not a decoded data set, or a broken one
         if info.splits.keys() >= set(SPLITS):
             yield folder, info

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from robustbench_ln.data import digits, folder, stanford_cars, torchvision_sets
-from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, unreadable, write_decoded
+from robustbench_ln.data.dataset import DataInfo, DataSet, Decoded, write_decoded
 from robustbench_ln.data.decoded import decoded_root
 from robustbench_ln.data.names import check_spec, takes_image_size
 from robustbench_ln.errors import LnbenchError
@@ -75,10 +75,7 @@ def open_data(
         if takes_image_size(spec):
             on_note(f"Decoding the images of '{spec}'; this is done once and kept in '{cached}'.")
         publish_directory(cached, lambda hidden: write_decoded(decode(hidden), hidden))
-    try:
-        info = DataInfo.read(cached)
-        if skip_unreadable and info.note:
-            on_note(f"'{spec}': {info.note}.")
-        return DataSet(info, cached, spec, image_size)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise unreadable(cached, error) from error
+    info = DataInfo.read(cached)
+    if skip_unreadable and info.note:
+        on_note(f"'{spec}': {info.note}.")
+    return DataSet(info, cached, spec, image_size)

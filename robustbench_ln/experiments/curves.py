@@ -13,7 +13,8 @@ from robustbench_ln.benchmarks.printed import mode_of
 from robustbench_ln.experiments.checks import Point, UndecidedError, points_of
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.identity import canonical_json
-from robustbench_ln.noise import NOISES, parse_sigmas
+from robustbench_ln.metrics import of_clean_images
+from robustbench_ln.noise import parse_sigmas
 from robustbench_ln.noise.grid import DEFAULT_POINTS
 from robustbench_ln.norms.registry import fits, parse_norm
 from robustbench_ln.store.stored import StoredModel
@@ -86,8 +87,7 @@ def rows_of(entry: Evidence, of: Of) -> pd.DataFrame:
     ]
     if of.noise is not None:
         return mine[mine["kind"] == of.noise]
-    clean = [noise for noise, family in NOISES.items() if family.clean_at_zero]
-    return mine[(mine["sigma"] == 0) & mine["noise"].isin(clean)].assign(noise_text="", reading="both")
+    return mine[of_clean_images(mine)].assign(noise_text="", reading="both")
 
 
 def scenes_of(rows: Sequence[pd.DataFrame]) -> list[Scene]:
@@ -106,11 +106,11 @@ def scenes_of(rows: Sequence[pd.DataFrame]) -> list[Scene]:
 def in_scene(rows: pd.DataFrame, scene: Scene) -> pd.DataFrame:
     """Return the cells of a scene, one a network's options, training seed and sigma.
 
-    A clean image is the same under every noise but a rescaled one: the cell without rescaling counts. Of two
-    networks of a seed, trained on other data, the first by name does.
+    A clean image is the same under every noise. Of two networks of a seed, trained on other data, the
+    first by name does.
     """
     mine = rows[(rows["checksum"] == scene.checksum) & (rows["noise_text"] == scene.noise)]
-    kept = mine.sort_values(["rescale", "space", "noise", "model"], kind="stable")
+    kept = mine.sort_values(["space", "noise", "model"], kind="stable")
     return kept.drop_duplicates(["groups", "train_seed", "sigma"])
 
 

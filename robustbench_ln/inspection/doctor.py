@@ -129,13 +129,8 @@ def _data(data_dir: Path) -> Iterator[Check]:
             info = DataInfo.read(folder)
             counted = ", ".join(f"{split.images:,} {name}" for name, split in info.splits.items())
             yield Check(f"data {info.name}", "ok", f"decoded: {counted} images")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            yield Check(
-                f"data {folder.name}",
-                "problem",
-                f"decoded images that cannot be read ({type(error).__name__})",
-                f"Remove them, to have them decoded again: rm -r '{without_home(str(folder))}'",
-            )
+        except LnbenchError as error:
+            yield Check(f"data {folder.name}", "problem", *map(without_home, (error.message, error.hint)))
 
 
 def _results(results: Path) -> Iterator[Check]:

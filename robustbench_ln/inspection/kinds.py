@@ -122,7 +122,7 @@ def models(results: Results, on_problem: Callable[[str], None]) -> list[Row]:
     rows = []
     for network in networks:
         recipe = network.card["recipe"]
-        clean = clean_cells(cells[cells["model"] == network.id])
+        clean = clean_at_home(cells[cells["model"] == network.id])
         rows.append(
             {
                 "name": network.id,
@@ -139,10 +139,11 @@ def models(results: Results, on_problem: Callable[[str], None]) -> list[Row]:
     return rows
 
 
-def clean_cells(cells: pd.DataFrame) -> pd.DataFrame:
+def clean_at_home(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of clean, shuffled images in the home modes of their norms, fewest images first."""
+    from robustbench_ln.metrics import of_clean_images
+
     home = cells["norm"].map({info.name: info.home_mode for info in NORMS.values()})
-    starts_clean = cells["noise"].isin([family.name for family in NOISES.values() if family.clean_at_zero])
     shuffled = cells["order"].isna() | (cells["order"] == "shuffled")
-    here = starts_clean & (cells["sigma"] == 0) & (cells["mode"] == home) & shuffled
+    here = of_clean_images(cells) & (cells["mode"] == home) & shuffled
     return cells[here].sort_values(["images", "cell"])

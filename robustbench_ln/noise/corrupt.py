@@ -142,6 +142,10 @@ class NoiseSpec:
         """Its name and options in few words, such as "agn-uniform rescaled standardised"."""
         return noise_text(self.name, self.clip, self.rescale, self.space)
 
+    def is_clean(self, sigma: str) -> bool:
+        """Return whether the noisy images at a sigma, a decimal string, are those of the data set."""
+        return float(sigma) == 0 and self.family.clean_at_zero and not self.rescale and not self.ready_made
+
     def identity(self) -> dict[str, Any]:
         """Return what changes the noisy images, for a cell's identity."""
         return {name: value for name, value in asdict(self).items() if name != "ready_made"}

@@ -9,22 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustbench_ln import __version__
-from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError, UnknownNameError
-from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, named_file, publish_file
+from robustbench_ln.report.digest import digest_of, page_digest
 from robustbench_ln.report.selection import ALL, Selection
 from robustbench_ln.store.results import Results, choose_names
 
 #: Of a page that is given no other.
 TITLE = "Accuracy under growing noise"
 FORMATS = ("html", "md")
-
-#: Raised by one whenever the same store would give another page than before.
-PAGE_VERSION = 2
-#: The digest stands in the page's first bytes, before style and content.
-_HEAD_BYTES = 2048
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,11 @@ def build_report(
     _check_cells(store)
     if reference is not None:
         choose_names(store.model_ids() or sorted(_named(store)), [reference], store.root)
-    inputs = _digest(store, data_dir, [title, format, reference], selection)
+    about = {
+        "settings": [title, format, reference],
+        "selection": [*selection.models, "", *selection.noises],
+    }
+    inputs = page_digest(store, data_dir, about)
     if (table is None or table.is_file()) and digest_of(page) == inputs and figures is None:
         return Report(page, rebuilt=False)
 
@@ -138,27 +135,3 @@ def _check_cells(store: Results) -> None:
 def _named(store: Results) -> set[str]:
     """Return the networks that cells name, where their cards are not there."""
     return {str(store.identity(cell)["model"]["id"]) for cell in store.cell_ids()}
-
-
-def _digest(store: Results, data_dir: Path, settings: list[str | None], selection: Selection) -> str:
-    """Return what names the page's content; nothing in a store is ever changed, so names are enough."""
-    return content_hash(
-        {
-            "page": PAGE_VERSION,
-            "lnbench": __version__,
-            "settings": settings,
-            "selection": [*selection.models, "", *selection.noises],
-            "store": store.fingerprint(),
-            "data": sorted(folder.name for folder in decoded_folders(data_dir)),
-        }
-    )
-
-
-def digest_of(page: Path) -> str | None:
-    """Return the digest that an existing page carries."""
-    if not page.is_file():
-        return None
-    with page.open("rb") as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
-    _, found, rest = head.partition('<meta name="lnbench-inputs" content="')
-    return rest.partition('"')[0] if found else None

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from robustbench_ln.errors import LnbenchError
-from robustbench_ln.modes import MODES, modes_for
+from robustbench_ln.modes import MODES, fits_norm, full_mode, modes_for
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.report.formats import sigma_text
 from robustbench_ln.report.inputs import DataGroup, Inputs
@@ -80,8 +79,13 @@ def cover(inputs: Inputs, data: DataGroup) -> Coverage:
     rows = []
     for model, own in cells.groupby("model_label", sort=False):
         fitting = modes_for(own["norm"].iloc[0])
-        asked = {mode for request in requests for mode in request.modes or fitting}
-        for mode in sorted(set(_spelled(own)) | (asked & set(fitting)), key=_place):
+        asked = {
+            mode
+            for request in requests
+            for mode in request.modes or fitting
+            if fits_norm(mode, own["norm"].iloc[0])
+        }
+        for mode in sorted(set(_spelled(own)) | asked, key=_place):
             measured = []
             for noise in data.noises:
                 found = noise.cells[(noise.cells["model_label"] == model) & (_spelled(noise.cells) == mode)]
@@ -94,11 +98,12 @@ def cover(inputs: Inputs, data: DataGroup) -> Coverage:
 
 def _spelled(cells: pd.DataFrame) -> pd.Series:
     """Return the mode of each cell, a blend with its option: each option is a curve of its own."""
-    return cells["mode"].where(cells["blend"].isna(), cells["mode"] + " " + cells["blend"].astype(str))
+    modes = [full_mode(*one) for one in zip(cells["mode"], cells["blend"], strict=True)]
+    return pd.Series(modes, index=cells.index, dtype=object)
 
 
 def _place(mode: str) -> tuple[int, str]:
-    return MODES.index(mode.partition(" ")[0]), mode
+    return MODES.index(mode.partition(":")[0]), mode
 
 
 def failure_rows(inputs: Inputs) -> list[list[str]]:
@@ -125,25 +130,32 @@ def _requests_for(inputs: Inputs, data: DataGroup) -> Iterator[_Request]:
     here = {inputs.hows[cell].get("run_id") for cell in data.cells["cell"]}
     anywhere = {how.get("run_id") for how in inputs.hows.values()}
     for run_id, record in inputs.runs.items():
-        for request in _parse(run_id, record):
+        try:
+            requests = _parse(run_id, record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = (
+                f"Run '{run_id}' asked for a sweep that cannot be read, so coverage leaves it out: {error}"
+            )
+            if problem not in inputs.problems:
+                inputs.problems.append(problem)
+            continue
+        for request in requests:
             if run_id in here or (run_id not in anywhere and request.limit == data.limit):
                 yield request
 
 
 def _parse(run_id: str, record: dict[str, Any]) -> list[_Request]:
-    """Return the sweeps in the record of an invocation; none where they cannot be read."""
-    try:
-        request = record["request"]
-        return [
-            _Request(
-                run_id,
-                [NoiseSpec(**noise) for noise in sweep["noises"]],
-                [float(sigma) for sigma in sweep["sigmas"]],
-                None if sweep["modes"] is None else [str(mode) for mode in sweep["modes"]],
-                sweep["limit"],
-            )
-            # A record has one `sweep`, or `sweeps` where each noise has sigmas of its own.
-            for sweep in request.get("sweeps") or [request["sweep"]]
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError, LnbenchError):
-        return []
+    """Return the sweeps in the record of an invocation; none where it asked for something else."""
+    request = record["request"]
+    # A record has one `sweep`, or `sweeps` where each noise has sigmas of its own.
+    sweeps = request.get("sweeps") or [request[name] for name in ("sweep",) if name in request]
+    return [
+        _Request(
+            run_id,
+            [NoiseSpec(**noise) for noise in sweep["noises"]],
+            [float(sigma) for sigma in sweep["sigmas"]],
+            None if sweep["modes"] is None else [str(mode) for mode in sweep["modes"]],
+            sweep["limit"],
+        )
+        for sweep in sweeps
+    ]

@@ -221,7 +221,9 @@ def _remarks(data: DataGroup, summaries: list[pd.DataFrame]) -> list[str]:
             "accuracy over sigma and their sigma at half accuracy do not compare, and none is marked best."
         )
     if any(summary["clean"].isna().any() for summary in summaries):
-        remarks.append("Sigma 0 was not measured where clean accuracy is blank.")
+        remarks.append(
+            "Clean accuracy is blank where sigma 0 was not measured, or has images that are rescaled."
+        )
     away = [
         f"{model} under {noise.label}"
         for noise in data.noises

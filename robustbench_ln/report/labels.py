@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from robustbench_ln.modes import full_mode
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.report.formats import number
 
@@ -124,8 +125,7 @@ def way_labels(ways: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
 
 def mode_label(row: Mapping[str, Any]) -> str:
     """Return a mode's name with its options, and whether it couples images, from a row of `load_results`."""
-    # A missing text is None in a row and NaN in a table.
-    mode = f"{row['mode']} {row['blend']}" if isinstance(row["blend"], str) else str(row["mode"])
+    mode = full_mode(row["mode"], row["blend"])
     return f"{mode} (coupled)" if row["coupled"] else mode
 
 

@@ -128,18 +128,12 @@ class CleanCheck:
         }
 
 
-def is_clean(one: NoisyPass) -> bool:
-    """Return whether the images of a pass are those of the data set."""
-    family = one.noise.family
-    return (
-        float(one.sigma) == 0 and family.clean_at_zero and not one.noise.rescale and not one.noise.ready_made
-    )
-
-
 def clean_cells(passes: Sequence[NoisyPass]) -> list[tuple[Cell, DataSet]]:
     """Return a clean cell of each network and data set: in its home mode, else in the first mode planned."""
     found: dict[tuple[str, str], tuple[Cell, DataSet]] = {}
-    for one in filter(is_clean, passes):
+    for one in passes:
+        if not one.noise.is_clean(one.sigma):
+            continue
         for cell in one.cells:
             key = (cell.model.id, one.data.place)
             if key not in found or (_at_home(cell) and not _at_home(found[key][0])):

@@ -229,7 +229,7 @@ def _rescaling(noise: NoiseSpec, data: DataSet) -> dict[str, Any]:
     """Return the range that a rescaling maps to: that of the training images, which nothing else names."""
     if not noise.rescale:
         return {}
-    data.check_train(f"'{noise}' rescales to their range")
+    data.check_train(f"'{noise.text}' rescales to their range")
     train = data.info.splits["train"]
     return {"train_range": [list(train.minimum), list(train.maximum)]}
 

@@ -6,12 +6,15 @@ import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from lnbench_cli import main as cli
-from lnbench_cli.console import print_error, say, say_problems
+from lnbench_cli.console import print_error, print_line, say, say_problems
+
+LNBENCH = Path(sys.executable).parent / "lnbench"
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,16 @@ def test_a_full_or_closed_disk_is_a_sentence(number, monkeypatch, capsys):
     assert "run the same command again" in " ".join(said.err.split())
 
 
+def test_a_reader_that_has_left_ends_the_command_without_a_word(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [LNBENCH, "list", "norms", "--json"], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_too_little_memory_is_a_sentence_and_under_json_a_document(monkeypatch, capsys):
     assert ended_by(MemoryError("2 TiB"), monkeypatch, "train", "--json") == 2
     assert "2 TiB" in json.loads(capsys.readouterr().err)["error"]
@@ -70,7 +83,9 @@ def test_of_many_problems_the_first_are_shown_and_the_others_counted(capsys):
 def test_nothing_that_is_said_steers_the_terminal(capsys):
     say("digits-\x1b[2Jbatchnorm [red]\n")
     print_error("no\x1b]0;x\x07\x9b", "such\ttab", as_json=False)
-    said = capsys.readouterr().err
+    print_line("\x1b]0;x\x07 [red]")
+    printed, said = capsys.readouterr()
+    assert printed == "\\x1b]0;x\\x07 [red]\n"
     assert "\x1b" not in said
     assert not {"\x07", "\x9b"} & set(said)
     assert "digits-\\x1b[2Jbatchnorm [red]" in said

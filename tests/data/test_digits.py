@@ -157,7 +157,7 @@ def test_a_size_for_digits_is_an_error(tmp_path):
         open_data("digits", tmp_path, image_size=32)
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"name": "digits"}', "null"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"name": "digits"}', '{"splits": []}', "null"])
 def test_a_damaged_cache_is_an_error_that_says_what_to_remove(damage, tmp_path):
     folder = open_data("digits", tmp_path).folder
     (folder / "info.json").write_text(damage)

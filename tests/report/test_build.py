@@ -95,7 +95,9 @@ def test_what_is_new_redraws_the_page(maker, monkeypatch):
     assert (rebuilt(title="Another"), rebuilt(title="Another")) == (True, False)
     (maker.store.root / "results.csv").unlink()
     assert (rebuilt(title="Another"), rebuilt(title="Another")) == (True, False)
-    assert len(drawn) == 8
+    monkeypatch.setattr("robustbench_ln.report.digest._code", lambda: "that of another lnbench")
+    assert (rebuilt(title="Another"), rebuilt(title="Another")) == (True, False)
+    assert len(drawn) == 9
 
 
 def _fake_page(drawn, contents, digest):

@@ -29,9 +29,31 @@ def test_a_sigma_of_one_blend_is_missing_of_another(maker, words):
             maker.cell(mode="blend", blend={"alpha": alpha}, sigma=sigma)
     maker.run("run-1", sweep=sweep(["0", "1"], modes=["blend:alpha=0.25", "blend:alpha=0.5"]))
     assert coverage(words()) == {
-        ("batchnorm", "blend alpha=0.25"): "2 of 2",
-        ("batchnorm", "blend alpha=0.5"): "1 of 2 missing: 1",
+        ("batchnorm", "blend:alpha=0.25"): "2 of 2",
+        ("batchnorm", "blend:alpha=0.5"): "1 of 2 missing: 1",
     }
+
+
+def test_a_blend_that_was_asked_for_and_has_no_cell_is_missing(maker, words):
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.run("run-1", sweep=sweep(["0", "1"], modes=["frozen", "blend:prior=16"]))
+    assert coverage(words()) == {
+        ("batchnorm", "frozen"): "2 of 2",
+        ("batchnorm", "blend:prior=16"): "0 of 2 missing: all",
+    }
+
+
+@pytest.mark.parametrize("request_", [{"sweep": {}}, {"sweeps": [1]}, {"sweep": None}, ["sweep"], None])
+def test_a_request_that_cannot_be_read_is_named(request_, maker, words):
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.store.publish_run("run-1", {"request": request_, "command": "lnbench corrupt-eval"})
+    assert "Run 'run-1' asked for a sweep that cannot be read" in words().text
+
+
+def test_an_invocation_that_asked_for_something_else_is_no_sweep(maker, words):
+    maker.curve((9, 7), sigmas=("0", "1"))
+    maker.store.publish_run("run-1", {"request": {"run": ["fig7"]}, "command": "lnbench run fig7"})
+    assert "cannot be read" not in words().text
 
 
 def test_each_sweep_of_a_request_names_the_sigmas_of_its_own_noise(maker, words):

@@ -6,18 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustbench_ln import __version__
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.data.decoded import decoded_folders
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import content_hash
 from robustbench_ln.publish import check_writable, publish_file
-from robustbench_ln.report.build import digest_of
+from robustbench_ln.report.digest import digest_of, page_digest
 from robustbench_ln.store.results import Results
-
-#: Raised by one whenever the same store would give another page than before.
-PAGE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -65,18 +59,15 @@ def write_paper_page(
     page = out.resolve() if out.is_symlink() else out
     if page.exists() and not page.is_file():
         raise LnbenchError(f"'{page}' is no file.", "Name a file for the page.")
-    inputs = content_hash(
+    inputs = page_digest(
+        store,
+        data_dir,
         {
-            "page": PAGE_VERSION,
-            "lnbench": __version__,
             "declared": declared.path.read_text(encoding="utf-8"),
             "experiments": list(chosen),
             "preset": preset,
-            # Runs, too: a cell that was measured again keeps its name.
-            "store": store.fingerprint(),
-            "data": sorted(folder.name for folder in decoded_folders(data_dir)),
             "named": {name: one.identity("test", None) for name, one in (data or {}).items()},
-        }
+        },
     )
     if digest_of(page) == inputs:
         return Built(page, rebuilt=False)
