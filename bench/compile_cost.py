@@ -1,49 +1,60 @@
-"""Row l: what torch.compile brings to a training step: `python bench/compile_cost.py [NETWORK ...]`.
+"""Row l: what torch.compile brings: `python bench/compile_cost.py [NETWORK ...]`.
 
-Of the MNIST net unless others are named: ResNet32 takes minutes to compile.
+To a training step and to a BATCH forward pass, of the MNIST net and ResNet32 unless others are named.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 
 import torch
-from networks import training_step
-from side_by_side import rounded, seconds, tell
+from networks import Setting, batch_forward, training_step
+from side_by_side import REPEATS, rounded, seconds, tell
+
+KINDS = {"training step": training_step, "BATCH forward": batch_forward}
 
 
 def main(names: list[str]) -> None:
     """Compile, compare on the CPU, and print the least speed-up."""
     speedups: dict[str, float] = {}
     cold: dict[str, float] = {}
-    steps: dict[str, int | None] = {}
+    calls: dict[str, int | None] = {}
     times: dict[str, float] = {}
-    for name in names or ["mnist-net"]:
-        as_it_is = training_step(name, "localnorm", channels_last=True)
-        compiled = training_step(name, "localnorm", channels_last=True, compiled=True)
-        started = time.perf_counter()
-        compiled()
-        cold[name] = time.perf_counter() - started
-        found = seconds({"as it is": as_it_is, "compiled": compiled})
-        times |= {f"{name}, {case}": taken for case, taken in found.items()}
-        speedups[name] = found["as it is"] / found["compiled"]
-        saved = found["as it is"] - found["compiled"]
-        steps[name] = round(cold[name] / saved) if saved > 0 else None
+    for name in names or ["mnist-net", "resnet32"]:
+        for kind, make in KINDS.items():
+            place = f"{name} {kind}"
+            as_it_is = make(name, "localnorm", Setting())
+            compiled = make(name, "localnorm", Setting(compiled=True))
+            started = time.perf_counter()
+            compiled()
+            cold[place] = time.perf_counter() - started
+            found = seconds({"as it is": as_it_is, "compiled": compiled})
+            times |= {f"{place}, {case}": taken for case, taken in found.items()}
+            speedups[place] = found["as it is"] / found["compiled"]
+            saved = found["as it is"] - found["compiled"]
+            calls[place] = round(cold[place] / saved) if saved > 0 else None
     tell(
         "l",
-        "speed of LocalNorm's training step by torch.compile over that without",
+        "speed of LocalNorm's training step and BATCH forward by torch.compile over that without",
         min(speedups.values()),
+        repeats=REPEATS,
         speedups=rounded(speedups),
         seconds=rounded(times),
         seconds_to_compile=rounded(cold),
-        steps_until_it_pays=steps,
+        calls_until_it_pays=calls,
         threads=torch.get_num_threads(),
-        note="lnbench compiles nothing: every process would compile anew (`seconds_to_compile`), which pays "
-        "after so many steps (`steps_until_it_pays`; null where it never does), and compiled sums may be "
-        "rounded otherwise, so that a training that goes on would have to be compiled the same.",
+        note="lnbench compiles nothing: every process would compile anew (`seconds_to_compile`, measured "
+        "once), which pays after so many calls (`calls_until_it_pays`; null where it never does), and "
+        "compiled sums may be rounded otherwise, so that a training that goes on, and the cells of one "
+        "curve, would have to be compiled the same.",
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    # What an earlier run compiled would be found again.
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+        main(sys.argv[1:])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from layer_cost import differences
 from networks import BATCH, CLASSES, GROUPS, SHAPES, network
-from side_by_side import rounded, seconds, tell
+from side_by_side import REPEATS, rounded, seconds, tell
 
 from robustbench_ln import evaluate
 
@@ -61,6 +61,7 @@ def main(row: str, count: int) -> None:
                 as_often = repeated(cases["batch"], copies)
                 profiles[f"{name}, {mode}"] = differences(as_often, cases[mode])
     figures = {
+        "repeats": REPEATS,
         "ratios": rounded(ratios),
         "seconds": rounded(times),
         "images": count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pstats
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from load_packed import counts_of, identities
-from side_by_side import tell
+from side_by_side import REPEATS, tell
 
 from robustbench_ln.identity import content_hash
 from robustbench_ln.store.store import Store
@@ -50,7 +51,7 @@ def main(cells: int) -> None:
         program = str(Path(sys.executable).parent / "lnbench")
         command = [program, "report", "--json", "--results", str(store.root)]
         taken = []
-        for _ in range(3):
+        for _ in range(REPEATS):
             started = time.perf_counter()
             done = subprocess.run(command, check=True, capture_output=True, cwd=folder)
             taken.append(time.perf_counter() - started)
@@ -64,7 +65,8 @@ def main(cells: int) -> None:
     tell(
         "h",
         "seconds of lnbench report on 3,000 cells",
-        sorted(taken)[1],
+        statistics.median(taken),
+        repeats=REPEATS,
         most=6,
         cells=cells,
         shares=steps,

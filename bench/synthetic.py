@@ -22,10 +22,15 @@ def data_set(folder: Path, name: str, count: int) -> DataSet:
     few = Arrays(pixels[:CLASSES], test.labels[:CLASSES])
     folder.mkdir(parents=True)
     write_decoded(Decoded("synthetic", tuple("0123456789"), few, test), folder)
+    return opened(folder)
+
+
+def opened(folder: Path) -> DataSet:
+    """Return the images that `data_set` has written under a folder."""
     return DataSet(DataInfo.read(folder), folder, "synthetic", None)
 
 
-def stored_network(store: Store, data: DataSet, name: str, norm: str) -> StoredModel:
+def stored_network(store: Store, data: DataSet, name: str, norm: str, seed: int = 0) -> StoredModel:
     """Return an untrained network of a store."""
     recipe = {
         "benchmark": "bench",
@@ -37,10 +42,10 @@ def stored_network(store: Store, data: DataSet, name: str, norm: str) -> StoredM
         "classes": CLASSES,
         "preprocessing": {"mean": [0.5] * SHAPES[name][0], "std": [0.25] * SHAPES[name][0]},
         "train": {"epochs": 1, "batch_size": BATCH},
-        "seed": 0,
+        "seed": seed,
     }
     draft = draft_model(
-        network(name, norm),
+        network(name, norm, seed),
         recipe,
         run_id="bench",
         class_names=data.info.classes,

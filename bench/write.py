@@ -1,7 +1,7 @@
 """Run all measurements and keep what they print in bench/measured.jsonl, for docs/generate.py.
 
 `make bench`. Without arguments it runs everything; with letters, such as `a d`, those rows alone, and keeps
-the other lines.
+the other lines. A script that fails ends it; what was measured before is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from robustbench_ln.provenance import environment
 
@@ -35,21 +36,25 @@ SCRIPTS: dict[str, list[list[str]]] = {
 
 
 def measure(rows: list[str]) -> None:
-    """Run the scripts of some rows, print their lines, and keep them."""
-    kept = {}
+    """Run the scripts of some rows, print their lines, and keep those of each row once it is measured."""
+    lines: list[dict[str, Any]] = []
     if MEASURED.exists():
-        lines = map(json.loads, MEASURED.read_text(encoding="utf-8").splitlines())
-        kept = {(line["row"], line["measure"]): line for line in lines if line["row"] not in rows}
+        lines = [json.loads(line) for line in MEASURED.read_text(encoding="utf-8").splitlines()]
     for row in rows:
-        for script, *arguments in SCRIPTS[row]:
-            command = [sys.executable, str(TOP / "bench" / script), *arguments]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            sys.stdout.write(done.stdout)
-            sys.stdout.flush()
-            line = json.loads(done.stdout) | {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
-            kept[row, line["measure"]] = line
-    ordered = sorted(kept.values(), key=lambda line: line["row"])
-    MEASURED.write_text("".join(f"{json.dumps(line)}\n" for line in ordered), encoding="utf-8")
+        found = [run(script, arguments) for script, *arguments in SCRIPTS[row]]
+        lines = sorted(
+            [*(line for line in lines if line["row"] != row), *found], key=lambda line: line["row"]
+        )
+        MEASURED.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+def run(script: str, arguments: list[str]) -> dict[str, Any]:
+    """Run a script, print its line, and return it with where and when it was measured."""
+    command = [sys.executable, str(TOP / "bench" / script), *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    sys.stdout.write(done.stdout)
+    sys.stdout.flush()
+    return json.loads(done.stdout) | {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
 
 
 def machine() -> str:

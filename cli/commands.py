@@ -40,25 +40,25 @@ COMMANDS = {
     ),
     "corrupt-eval": Entry(
         "corrupt_eval",
-        "Measure every trained model in every test-time mode that fits it, as noise grows.",
+        "Measure every trained network in every test-time mode that fits it, as noise grows.",
         "Run",
         "lnbench corrupt-eval --noise agn --noise mbn --sigma 0:1:0.1 --noise-seeds 0:2",
     ),
     "stress": Entry(
         "stress",
-        "Measure networks in other company: images in other orders, and in smaller and larger sets.",
+        "Measure how accuracy depends on the rest of the batch: other image orders, smaller and larger sets.",
         "Run",
         "lnbench stress --noise agn --sigma 0,1 --limit 2000",
     ),
     "convert": Entry(
         "convert",
-        "Replace every BatchNorm2d of a trained network by another norm, keeping gamma and beta.",
+        "Replace every BatchNorm2d of a trained network with another norm, keeping gamma and beta.",
         "Run",
         "lnbench convert torchvision:resnet18 --norm localnorm --groups 8",
     ),
     "run": Entry(
         "run",
-        "Train what is missing for the paper's items, measure what is missing, and write results/paper.html.",
+        "Train and measure what is missing for the paper's items, and write results/paper.html.",
         "Run",
         "lnbench run fig7 --preset quick",
     ),
@@ -76,7 +76,7 @@ COMMANDS = {
     ),
     "mce": Entry(
         "mce",
-        "Print mCE and relative mCE of every network in every mode, against a baseline of the store.",
+        "Print mCE and relative mCE of every network in every mode, against a baseline in the store.",
         "Inspect",
         "lnbench mce --baseline 'cifar10-resnet32-batchnorm*'",
     ),
@@ -88,24 +88,24 @@ COMMANDS = {
     ),
     "show": Entry(
         "show",
-        "Show all that results hold of one network or one cell.",
+        "Show everything the results hold on one network or cell.",
         "Inspect",
         "lnbench show 'mnist-localnorm-s0*' --results results/replication.npz",
     ),
     "results": Entry(
         "results",
-        "List, export, pack and merge results, look for damage, or tidy up.",
+        "List, export, pack and merge results, check them for damage, or clean up.",
         "Results",
     ),
     "doctor": Entry(
         "doctor",
-        "Say what this machine has and whether lnbench can work here, to paste into an issue.",
+        "Say what this machine has and whether lnbench can run here, to paste into an issue.",
         "Set up",
         "lnbench doctor",
     ),
     "config": Entry(
         "config",
-        "Show, check or begin a file of benchmarks.",
+        "Show, check or create a benchmarks file.",
         "Set up",
     ),
 }

@@ -27,13 +27,13 @@ def compare(
         typer.Argument(
             metavar="A",
             autocompletion=complete.models,
-            help="Models by a pattern, GLOB, or in a mode, 'GLOB:MODE'.",
+            help="Networks whose name matches GLOB; 'GLOB:MODE' takes a mode other than the home mode.",
         ),
     ],
     b: Annotated[
         str,
         typer.Argument(
-            metavar="B", autocompletion=complete.models, help="What is compared with A, written alike."
+            metavar="B", autocompletion=complete.models, help="What to compare with A, written the same way."
         ),
     ],
     noise: Annotated[
@@ -47,14 +47,16 @@ def compare(
     ] = None,
     sigma: Annotated[
         str | None,
-        typer.Option(metavar="GRID", help="Only these, such as 0:4 or 0,0.5.", show_default="all measured"),
+        typer.Option(
+            metavar="GRID", help="Only these sigmas, such as 0:4 or 0,0.5.", show_default="all measured"
+        ),
     ] = None,
     mode: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
             autocompletion=complete.modes,
-            help=f"Mode of the sides that name none; may be repeated: {', '.join(MODES)}.",
+            help=f"Mode of a side that names none; may be repeated: {', '.join(MODES)}.",
             show_default="each norm's home mode",
         ),
     ] = None,
@@ -63,15 +65,15 @@ def compare(
         typer.Option(
             min=1,
             metavar="S",
-            help="Of modes that couple images only cells in which S images share statistics.",
-            show_default="that of most cells",
+            help="In coupled modes, only cells in which S images share statistics.",
+            show_default="the one with most cells",
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="Only these test images, decoded where they are not yet.",
+            help="Only these test images, decoded if they are not yet.",
             show_default="all measured",
         ),
     ] = None,
@@ -81,14 +83,14 @@ def compare(
             min=0,
             max=100,
             metavar="POINTS",
-            help="Exit with 4 where, in any cell, B is more than POINTS percentage points less accurate than "
+            help="Exit with 4 if, in any cell, B is more than POINTS percentage points less accurate than "
             "A and the 95 % interval of the difference lies below 0.",
         ),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all rows to a CSV file, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write all rows to a CSV file.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the bootstrap.")] = 0,
     results: options.ReadResults = options.DEFAULT_RESULTS,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     corrupted: Annotated[
@@ -101,7 +103,7 @@ def compare(
 ) -> None:
     """Compare two networks, or two modes, on the same noisy images: differences with intervals and tests.
 
-    Stored predictions are read; nothing is measured. Networks of several training seeds are paired by seed.
+    Stored predictions are read; nothing is measured. Networks with several training seeds are paired by seed.
     """
     if csv is not None:
         csv = named_file(csv, "--csv FILE")
@@ -126,7 +128,7 @@ def compare(
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Print the networks, a row a cell, the areas, and what a reader must know."""
+    """Print the networks, one row per cell, the areas, and what a reader must know."""
     for name, networks in (("A", comparison.a), ("B", comparison.b)):
         print_line(tell.networks_line(name, networks))
     for text in (tell.cells_table(comparison), tell.seeds_table(comparison)):

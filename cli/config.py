@@ -1,4 +1,4 @@
-"""`lnbench config`: show, check or begin a file of benchmarks."""
+"""`lnbench config`: show, check or create a benchmarks file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ config = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="Show, check or begin a file of benchmarks.",
+    help="Show, check or create a benchmarks file.",
 )
 
 
@@ -28,7 +28,7 @@ def show(
     benchmark: Annotated[
         str | None,
         typer.Argument(
-            help="A benchmark; without one, the file in force and the variables.",
+            help="A benchmark; without one, the file in use and the environment variables.",
             autocompletion=complete.benchmarks,
         ),
     ] = None,
@@ -36,7 +36,7 @@ def show(
     config: options.Config = None,
     json: options.Json = False,
 ) -> None:
-    """Show a benchmark as it is in force, each setting with the line that it comes from."""
+    """Show a benchmark's settings in effect, each with the line that it comes from."""
     path = find_config(config)
     if benchmark is None:
         _show_file(path, json)
@@ -56,7 +56,7 @@ def show(
             }
         )
         return
-    print_line(f"{benchmark} at preset {preset}, of {path}")
+    print_line(f"{benchmark} at preset {preset}, from {path}")
     rows = [(".".join(one.key), _text(one.value), Path(one.origin).name) for one in settings]
     print_table(table(("setting", "value", "origin"), rows, fold=("value",)), folds=True)
 
@@ -87,10 +87,10 @@ def _show_file(path: Path, json: bool) -> None:
 
 @config.command(epilog="Example: lnbench config validate benchmarks.yaml")
 def validate(
-    file: Annotated[Path | None, typer.Argument(help="The file.", show_default="the one in force")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The file.", show_default="the one in use")] = None,
     json: options.Json = False,
 ) -> None:
-    """Read a file of benchmarks and say what it declares; mistakes are named with their lines."""
+    """Check a benchmarks file and say what it declares; mistakes are named with their lines."""
     from robustbench_ln.benchmarks.read import load_declared
 
     path = find_config(file)
@@ -105,7 +105,7 @@ def validate(
         )
         return
     say(
-        f"{path}: nothing is wrong. Benchmarks: {len(declared.benchmarks):,}, "
+        f"{path}: no mistakes found. Benchmarks: {len(declared.benchmarks):,}, "
         f"experiments: {len(declared.experiments):,}, grids: {len(declared.grids):,}."
     )
 
@@ -118,7 +118,7 @@ def init(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a small file of benchmarks with comments, to begin with one's own images and network."""
+    """Write a small commented benchmarks file, to start with your own images and network."""
     write_starter(file)
     if json:
         print_json({"path": str(file)})

@@ -34,7 +34,7 @@ def convert(
             metavar="SOURCE",
             autocompletion=complete.models,
             help="torchvision:NAME[:WEIGHTS], timm:NAME, efficientnet-lite0, python:MODULE:FUNCTION "
-            "(which is run), a file of weights, or the name or GLOB of stored models.",
+            "(which is run), a weights file, or the name or GLOB of stored networks.",
         ),
     ],
     norm: Annotated[
@@ -47,17 +47,21 @@ def convert(
     ] = "localnorm",
     groups: Annotated[
         int | None,
-        typer.Option(metavar="K", help="Groups, of norms that have them.", show_default=False),
+        typer.Option(metavar="K", help="Number of groups, for norms that have them.", show_default=False),
     ] = None,
     eps: Annotated[
         float | None,
-        typer.Option(metavar="NUMBER", help="Of the new norm.", show_default="each layer's own"),
+        typer.Option(metavar="NUMBER", help="Eps of the new norm.", show_default="each layer's own"),
     ] = None,
     network: options.Network = None,
     image_size: Annotated[
         int | None,
         typer.Option(
-            "--image-size", min=1, metavar="N", help="Take images of NxN.", show_default="the network's own"
+            "--image-size",
+            min=1,
+            metavar="N",
+            help="Take images of NxN pixels.",
+            show_default="the network's own",
         ),
     ] = None,
     classes: Annotated[
@@ -65,7 +69,7 @@ def convert(
         typer.Option(
             min=1,
             metavar="N",
-            help="Outputs; another number makes the last layer fresh.",
+            help="Number of classes; if it differs from the weights', the last layer is re-initialised.",
             show_default="the weights' own",
         ),
     ] = None,
@@ -76,23 +80,23 @@ def convert(
         typer.Option(
             min=1,
             metavar="N",
-            help="Images of a batch in coupled modes.",
-            show_default="128, or the model's own",
+            help="Images per batch in coupled modes.",
+            show_default="128, or the network's own",
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Start of the stored model's name.", show_default="the source's"),
+        typer.Option(metavar="NAME", help="Start of the stored network's name.", show_default="the source's"),
     ] = None,
     results: options.Results = options.DEFAULT_RESULTS,
     dry_run: options.DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Replace every BatchNorm2d of a trained network by another norm, keeping gamma and beta.
+    """Replace every BatchNorm2d of a trained network with another norm, keeping gamma and beta.
 
-    Each group of a LocalNorm starts with the layer's gamma and beta. The result is a model in the store, as
-    if trained for no epoch: lnbench corrupt-eval measures it, and lnbench report shows it.
+    Each group of a LocalNorm starts with the layer's gamma and beta. The result is stored like a
+    network trained for zero epochs: lnbench corrupt-eval measures it, and lnbench report shows it.
     """
     from robustbench_ln.models.card import publish_draft
     from robustbench_ln.models.convert import convert_source
@@ -148,7 +152,7 @@ def _sources(text: str, store: Store, **given: Any) -> list[Source]:
     for option, value in given.items():
         if value is not None:
             raise LnbenchError(
-                f"'{text}' names models of the store, which know their own {option.replace('_', ' ')}.",
+                f"'{text}' names networks in the store, which have their own {option.replace('_', ' ')}.",
                 f"Leave out --{option.replace('_', '-')}.",
             )
     chosen = choose_models(store, [text])
@@ -166,13 +170,13 @@ def _description(done: Conversion) -> list[str]:
     lines = [
         done.source.description,
         f"Replaced {counted(len(names), 'BatchNorm2d layer')} ({shown}; {width} channels) "
-        f"by {done.norm} ({settings}).",
+        f"with {done.norm} ({settings}).",
         f"Parameters: {done.parameters_before:,} before, {done.parameters_after:,} after.",
     ]
     if done.kept:
-        lines.append(
-            f"Kept {len(done.kept)} BatchNorm1d with running statistics: {', '.join(done.kept[:4])}."
-        )
+        kinds = ", ".join(sorted(set(done.kept.values())))
+        shown = ", ".join([*list(done.kept)[:4], *(["..."] if len(done.kept) > 4 else [])])
+        lines.append(f"Kept as it is: {counted(len(done.kept), 'other norm layer')} ({kinds}): {shown}.")
     return lines
 
 
@@ -184,7 +188,7 @@ def _document(done: Conversion, fresh: bool) -> dict[str, Any]:
         "norm": done.norm,
         "norm_options": dict(done.norm_options),
         "replaced": [layer.name for layer in done.layers],
-        "kept": list(done.kept),
+        "kept": dict(done.kept),
         "parameters_before": done.parameters_before,
         "parameters": done.parameters_after,
         "image_shape": card["recipe"]["image_shape"],

@@ -52,7 +52,7 @@ def corrupt_eval(
         typer.Option(
             metavar="NAME",
             autocompletion=complete.noises,
-            help=f"Noise; may be repeated: {', '.join(NOISES)}. With --corrupted the name of a file.",
+            help=f"Noise; may be repeated: {', '.join(NOISES)}. With --corrupted, the name of a file.",
             show_default="agn, or all files of --corrupted",
         ),
     ] = None,
@@ -61,16 +61,16 @@ def corrupt_eval(
         typer.Option(
             metavar="GRID",
             help="START:STOP (nine points), START:STOP:STEP, or a comma list.",
-            show_default="0:4, or to the noise's largest sigma",
+            show_default="0:4, or up to the noise's largest sigma",
         ),
     ] = None,
     severity: Annotated[
         str | None,
         typer.Option(
             metavar="LIST",
-            help=f"In place of --sigma, 1:5 or 1,3,5: the published constants of {', '.join(GRADED)}; "
-            "with --corrupted the severities to read.",
-            show_default="none, or 1:5 of --corrupted",
+            help=f"Instead of --sigma, 1:5 or 1,3,5: the published constants of {', '.join(GRADED)}; "
+            "with --corrupted, the severities to read.",
+            show_default="none, or 1:5 with --corrupted",
         ),
     ] = None,
     constants: Annotated[
@@ -78,7 +78,7 @@ def corrupt_eval(
         typer.Option(
             metavar="NAME",
             callback=check_constants,
-            help=f"Whose constants --severity names: {', '.join(SIGMAS)}.",
+            help=f"Which constants --severity stands for: {', '.join(SIGMAS)}.",
             show_default=f"cifar-c up to {SMALL_SIDE} pixels, else imagenet-c",
         ),
     ] = None,
@@ -86,7 +86,7 @@ def corrupt_eval(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Measure ready-made images in place of noise: a folder in CIFAR-10-C's layout.",
+            help="Measure ready-made corrupted images instead of noise: a folder in CIFAR-10-C's layout.",
         ),
     ] = None,
     mode: Annotated[
@@ -96,7 +96,7 @@ def corrupt_eval(
             autocompletion=complete.modes,
             help=f"Only this test-time mode; may be repeated: {', '.join(MODES)}. "
             "blend:alpha=0.9 or blend:prior=16 blends BatchNorm's statistics with the batch's.",
-            show_default="all that fit, without blends",
+            show_default="all that fit, except blends",
         ),
     ] = None,
     model: Annotated[
@@ -104,7 +104,7 @@ def corrupt_eval(
         typer.Option(
             metavar="GLOB",
             autocompletion=complete.models,
-            help="Only models whose name matches, or a source as lnbench convert takes it; may be repeated.",
+            help="Only networks whose name matches, or a source as for lnbench convert; may be repeated.",
             show_default="all",
         ),
     ] = None,
@@ -129,15 +129,15 @@ def corrupt_eval(
     order: options.Order = "shuffled",
     order_seeds: options.OrderSeeds = "0",
     vote: Annotated[
-        str, typer.Option(metavar="RULE", help="Rule of the voting modes: majority or mean.")
+        str, typer.Option(metavar="RULE", help="Rule for the voting modes: majority or mean.")
     ] = "majority",
     batch_size: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Images of a batch in coupled modes.",
-            show_default="each model's training batch",
+            help="Images per batch in coupled modes.",
+            show_default="each network's training batch",
         ),
     ] = None,
     min_clean: Annotated[
@@ -146,15 +146,15 @@ def corrupt_eval(
             min=0,
             max=100,
             metavar="PERCENT",
-            help="Measure clean images first, and exit with 4, without the rest, where a network is less "
-            "accurate on them.",
+            help="Measure clean images first, and exit with 4, without measuring the rest, if a network is "
+            "less accurate on them.",
         ),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="I/N",
-            help="Measure the I-th of N parts only, such as 1/8; slurm takes it from a job array.",
+            help="Measure only the I-th of N parts, such as 1/8; slurm takes it from a job array.",
             show_default="all",
         ),
     ] = None,
@@ -163,14 +163,14 @@ def corrupt_eval(
         typer.Option(
             metavar="NAME",
             callback=check_executor,
-            help="Where passes run: local processes, or the nodes of a ray cluster.",
+            help="Where passes run: local (processes here) or ray (the nodes of a cluster).",
         ),
     ] = "local",
     address: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Of the Ray cluster.",
+            help="Address of the Ray cluster.",
             show_default="RAY_ADDRESS, else a new one",
         ),
     ] = None,
@@ -185,10 +185,10 @@ def corrupt_eval(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Measure every trained model in every test-time mode that fits it, as noise grows.
+    """Measure every trained network in every test-time mode that fits it, as noise grows.
 
-    Cells that were measured before are not measured again. They are stored sigma by sigma, so a sweep that
-    was cut off goes on where it stopped.
+    Cells that were measured before are not measured again. They are stored sigma by sigma, so an interrupted
+    sweep continues where it stopped.
     """
     part = parse_shard(shard) if shard else None
     place = choose_executor(

@@ -18,10 +18,10 @@ def doctor(
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     json: options.Json = False,
 ) -> None:
-    """Say what this machine has and whether lnbench can work here, to paste into an issue.
+    """Say what this machine has and whether lnbench can run here, to paste into an issue.
 
-    Versions, hardware, data, and whether the results folder keeps what lnbench relies on. It names no person,
-    no machine and no home folder. Exit code 3 where something keeps lnbench from working.
+    Versions, hardware, data, and whether the results folder supports what lnbench relies on. It names no
+    person, machine or home folder. Exit code 3 if something keeps lnbench from working.
     """
     checks = examine(results, data_dir)
     if json:

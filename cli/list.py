@@ -66,7 +66,7 @@ def list_(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Of experiments: the state at this preset.",
+            help="For experiments: the progress at this preset.",
             show_default="the fullest one measured",
         ),
     ] = None,
@@ -76,12 +76,12 @@ def list_(
 ) -> None:
     """List the items of the paper, and benchmarks, models, norms, noises, modes and data sets.
 
-    Without KIND: the items of the paper, what they show, their presets, and how far they are measured.
+    Without KIND: the items of the paper, what they show, their presets, and how much of them is measured.
     """
     if kind not in _KINDS:
         raise UnknownNameError("kind", kind, _KINDS)
     if preset and kind != "experiments":
-        raise LnbenchError(f"--preset is of experiments, not of {kind}.", f"lnbench list {kind}")
+        raise LnbenchError("--preset applies only to lnbench list experiments.", f"lnbench list {kind}")
     if kind == "experiments":
         _list_experiments(find_config(config), select or [], preset, results, json)
     else:
@@ -117,13 +117,13 @@ def _list_names(kind: str, select: list[str], results: Path, config: Path | None
     shown = [[_text(row[key]) for key in columns] for row in rows]
     print_table(table(list(columns.values()), shown, fold=("formula", "sigma is the", "images")), folds=True)
     for one in own:
-        say(f"{one.kind} {one.name}: of package {one.package}, imported when it is used")
+        say(f"{one.kind} {one.name}: from package {one.package}, imported when it is used")
     if kind == "models":
         from robustbench_ln.models.source_names import FORMS
 
         if not rows:
-            say(f"No network is in '{results}' yet: lnbench train")
-        say(f"From outside, lnbench corrupt-eval --model takes {FORMS}.")
+            say(f"There is no network in '{results}' yet: lnbench train")
+        say(f"lnbench corrupt-eval --model also takes networks from outside: {FORMS}.")
 
 
 def _text(value: Any) -> str:
@@ -139,7 +139,7 @@ def _text(value: Any) -> str:
 def _list_experiments(path: Path, select: list[str], preset: str | None, results: Path, json: bool) -> None:
     items = {item.name: item for item in items_of(path)}
     if not items and not json:
-        say(f"'{path}' declares no experiments. lnbench list benchmarks says what it declares.")
+        say(f"'{path}' declares no experiments. lnbench list benchmarks shows what it declares.")
         return
     chosen = matching("experiments", list(items), select)
     if not (json or preset or results.exists() or results.suffix == ".npz"):
@@ -150,7 +150,7 @@ def _list_experiments(path: Path, select: list[str], preset: str | None, results
                 for name in chosen
             ],
         )
-        say(f"Nothing is measured in '{results}' yet. lnbench run NAME --dry-run says what an item takes.")
+        say(f"'{results}' has no measurements yet. lnbench run NAME --dry-run says what an item takes.")
         return
     # These take three times as long to import as the list of names to be shown.
     from robustbench_ln.benchmarks.read import load_declared
@@ -181,7 +181,7 @@ def _list_experiments(path: Path, select: list[str], preset: str | None, results
 
 
 def print_items(more: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a row an item: its name, its name in the paper, its title, and more."""
+    """Print one row per item: its name, its name in the paper, its title, and more."""
     headings = ("experiment", "in the paper", "title", *more)
     print_table(table(headings, rows, fold=("title", "benchmarks")), folds=True)
 

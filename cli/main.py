@@ -17,9 +17,9 @@ from .commands import Commands, add_commands
 from .console import print_error, say
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 a defect of lnbench, 2 something for you to mend (the input, room, memory), "
+    "Exit codes: 0 done, 1 a bug in lnbench, 2 something for you to fix (input, disk space, memory), "
     "3 a part failed, "
-    "4 a threshold that was asked for is not met, 130 or 143 interrupted."
+    "4 a requested threshold was not met, 130 or 143 interrupted."
 )
 app = typer.Typer(
     name="lnbench",
@@ -67,9 +67,7 @@ def _print_version(wanted: bool) -> None:
 def lnbench(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Measure how image classifiers lose accuracy as noise grows, and what normalization adds."""
@@ -98,15 +96,15 @@ def main() -> None:
         where = f" '{error.filename}'" if error.filename else ""
         _fail(
             f"{error.strerror}{where}.",
-            "What was finished is kept: make room or choose another folder, then run the same command again.",
+            "Finished work is kept: free space or choose another folder, then run the same command again.",
         )
     except MemoryError as error:
         _fail(
             f"Not enough memory: {str(error) or 'an allocation failed'}.",
-            "What was finished is kept: use smaller or fewer images, or a smaller batch.",
+            "Finished work is kept: use smaller or fewer images, or a smaller batch.",
         )
     except Stopped as stopped:
-        say("Stopped. What was finished is kept: run the same command again to go on.")
+        say("Stopped. Finished work is kept: run the same command again to continue.")
         sys.exit(128 + stopped.signum)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -26,7 +26,7 @@ def mce(
         typer.Option(
             metavar="GLOB",
             autocompletion=complete.models,
-            help="The network that errors are divided by, one of the store.",
+            help="The stored network whose errors the others' are divided by.",
         ),
     ],
     baseline_mode: Annotated[
@@ -39,7 +39,7 @@ def mce(
         ),
     ] = None,
     severity: Annotated[
-        str, typer.Option(metavar="LIST", help="Severities that are summed: 1:5 or 1,3,5.")
+        str, typer.Option(metavar="LIST", help="Severities to sum over: 1:5 or 1,3,5.")
     ] = "1:5",
     corruption: Annotated[
         list[str] | None,
@@ -55,17 +55,17 @@ def mce(
         typer.Option(
             metavar="NAME",
             callback=check_constants,
-            help=f"Whose severities sigmas are: {', '.join(SIGMAS)}.",
-            show_default="by the size of images",
+            help=f"Which constants map sigmas to severities: {', '.join(SIGMAS)}.",
+            show_default="by image size",
         ),
     ] = None,
     results: options.ReadResults = options.DEFAULT_RESULTS,
     json: options.Json = False,
 ) -> None:
-    """Print mCE and relative mCE of every network in every mode, against a baseline of the store.
+    """Print mCE and relative mCE of every network in every mode, against a baseline in the store.
 
     Both are per cent of the baseline's errors, averaged over corruptions. Where one cannot be computed, its
-    place is empty and the reason stands below.
+    place is empty and the reason is given below.
     """
     held = hold_against(
         open_store(results),
@@ -105,7 +105,7 @@ def _reasons(rows: Sequence[MeanCorruptionError], labels: Sequence[tuple[str, st
             of.setdefault(("relative mCE", data, row.relative_reason), []).append(f"{network} {mode}")
     on = Counter(data for _, _, data in labels)
     return [
-        f"No {what} on {data}{'' if len(names) == on[data] else ' of ' + ', '.join(names)}: {reason}."
+        f"No {what} on {data}{'' if len(names) == on[data] else ' for ' + ', '.join(names)}: {reason}."
         for (what, data, reason), names in of.items()
     ]
 

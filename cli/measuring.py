@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_ln import provenance
+from robustbench_ln.identity import label_of
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.executor import Executor
 from robustbench_ln.sweep.plan import NoisyPass, missing
@@ -53,8 +54,8 @@ def tell_plan(
             say(line, quiet=quiet)
     planned, left = (sum(len(one.cells) for one in group) for group in (passes, todo))
     models = len({cell.model.id for one in passes for cell in one.cells})
-    cells, networks = counted(planned, "cell"), counted(models, "model")
-    say(f"{cells} from {networks}{shard}, {planned - left:,} of them measured already.", quiet=quiet)
+    cells, networks = counted(planned, "cell"), counted(models, "network")
+    say(f"{cells} from {networks}{shard}, {planned - left:,} of them already measured.", quiet=quiet)
     return PlanCounts(planned, left, 0)
 
 
@@ -68,15 +69,17 @@ def plan_lines(store: Store, passes: Sequence[NoisyPass], finished: set[str]) ->
     for one in passes:
         for cell in one.cells:
             # A title begins with the name up to its first dot, and ends with its sigma.
-            rest = cell.title.removeprefix(cell.model.id.partition(".")[0]).rpartition(" ")[0]
+            rest = cell.title.removeprefix(label_of(cell.model.id)).rpartition(" ")[0]
             planned.setdefault(f"{cell.model.id}{rest}", []).append(cell.id in finished)
     lines += [
-        f"Chosen: {title}: {sum(done):,} of {counted(len(done), 'cell')} measured already."
+        f"Chosen: {title}: {sum(done):,} of {counted(len(done), 'cell')} already measured."
         for title, done in planned.items()
     ]
     chosen = {cell.model.id for one in passes for cell in one.cells}
     left_out = [name for name in store.model_ids() if name not in chosen]
-    return lines + [f"Left out: {name}: it, its seed, data or modes are not asked for." for name in left_out]
+    return lines + [
+        f"Left out {name}: not selected by --model, --train-seeds, --data or --mode." for name in left_out
+    ]
 
 
 def measure(

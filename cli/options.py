@@ -52,7 +52,7 @@ Data = Annotated[
         "--data",
         metavar="SPEC",
         autocompletion=complete.data,
-        help=f"Another data set: {', '.join(DATA_NAMES)}.",
+        help=f"Use another data set: {', '.join(DATA_NAMES)}.",
     ),
 ]
 ImageSize = Annotated[
@@ -62,29 +62,31 @@ ImageSize = Annotated[
         min=1,
         max=4096,
         metavar="N",
-        help="Bring the images of a folder, or of stanford-cars, to NxN pixels.",
+        help="Resize the images of a folder, or of stanford-cars, to NxN pixels.",
     ),
 ]
 SkipUnreadable = Annotated[
     bool,
     typer.Option(
         "--skip-unreadable",
-        help="Leave out images of a folder that cannot be read, and say how many and which.",
+        help="Skip unreadable images of a folder, and say how many and which.",
     ),
 ]
 Network = Annotated[
     str | None,
     typer.Option(
-        "--network", metavar="NAME", help="The network of a file's weights, such as torchvision:resnet18."
+        "--network",
+        metavar="NAME",
+        help="The network that a weights file is for, such as torchvision:resnet18.",
     ),
 ]
-_EACH = "one number, or a comma list of one a channel"
+_EACH = "one number, or a comma list of one per channel"
 Mean = Annotated[
     str | None,
     typer.Option(
         "--mean",
         metavar="NUMBERS",
-        help=f"Mean that a source's network takes off images in [0, 1]: {_EACH}.",
+        help=f"Mean that a source's network subtracts from images in [0, 1]: {_EACH}.",
         show_default="the weights' card, else 0",
     ),
 ]
@@ -93,19 +95,19 @@ Std = Annotated[
     typer.Option(
         "--std",
         metavar="NUMBERS",
-        help=f"Deviation by which a source's network divides them: {_EACH}.",
+        help=f"Standard deviation that a source's network divides them by: {_EACH}.",
         show_default="the weights' card, else 1",
     ),
 ]
 Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Use N images, a fixed random choice.")
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Use a fixed random choice of N images.")
 ]
 Device = Annotated[
     str,
     typer.Option(
         metavar="NAME",
         callback=check_device,
-        help="Where to compute: cpu, cuda, or auto for a GPU where there is one.",
+        help="Where to compute: cpu, cuda, or auto for a GPU if there is one.",
     ),
 ]
 Dtype = Annotated[
@@ -113,50 +115,49 @@ Dtype = Annotated[
     typer.Option(
         metavar="NAME",
         callback=check_dtype,
-        help="Precision of products: fp32, bf16, or auto for bf16 where the device multiplies in it.",
+        help="Precision of convolutions and matrix products: fp32, bf16, or auto for bf16 where the device "
+        "supports it.",
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Processes.", show_default="cores / threads")
+    int | None, typer.Option(min=1, metavar="N", help="Number of processes.", show_default="cores / threads")
 ]
 WorkerThreads = Annotated[
-    int, typer.Option("--threads", min=1, metavar="N", help="Threads of torch in each process.")
+    int, typer.Option("--threads", min=1, metavar="N", help="Torch threads per process.")
 ]
 Preset = Annotated[
     str,
     typer.Option(
         metavar="NAME",
         autocompletion=complete.presets,
-        help="How much of the recipe: paper for all of it, or a shorter one that the benchmark declares.",
+        help="paper for the full recipe, or a shorter one that the benchmark declares.",
     ),
 ]
 Order = Annotated[
     str,
     typer.Option(
         metavar="ORDER",
-        help="Order of the test images: shuffled, class-sorted or dirichlet:ALPHA; matters to coupled modes.",
+        help="Order of the test images: shuffled, class-sorted or dirichlet:ALPHA; matters in coupled modes.",
     ),
 ]
 NoiseSeeds = Annotated[
     str,
     typer.Option(
-        metavar="SEEDS", help="Seeds of the noise and of mode single's groups, such as 0:4 or 0,3,7."
+        metavar="SEEDS", help="Seeds for the noise and for mode single's groups, such as 0:4 or 0,3,7."
     ),
 ]
-OrderSeeds = Annotated[str, typer.Option(metavar="SEEDS", help="Seeds of the order, such as 0:4.")]
+OrderSeeds = Annotated[str, typer.Option(metavar="SEEDS", help="Seeds for the order, such as 0:4.")]
 TrainSeeds = Annotated[
     str | None,
     typer.Option(
-        metavar="SEEDS", help="Only networks of these training seeds, such as 0:2.", show_default="all"
+        metavar="SEEDS", help="Only networks with these training seeds, such as 0:2.", show_default="all"
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no messages.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress or messages.")]
 Verbose = Annotated[
     bool,
-    typer.Option(
-        "--verbose", "-v", help="Also say what is chosen, what is left out or there already, and why."
-    ),
+    typer.Option("--verbose", "-v", help="Also say what is chosen, left out or already there, and why."),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Say what would be done; train and measure nothing.")

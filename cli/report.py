@@ -22,7 +22,7 @@ def report(
             "--out",
             "-o",
             metavar="FILE",
-            help="The page.",
+            help="The page to write.",
             show_default="report.html in the store, or beside a packed file",
         ),
     ] = None,
@@ -52,7 +52,7 @@ def report(
         str | None,
         typer.Option(
             metavar="GLOB",
-            help="The networks that others are held against.",
+            help="The networks that others are compared with.",
             show_default="those with BatchNorm",
             autocompletion=complete.models,
         ),
@@ -72,8 +72,8 @@ def report(
 ) -> None:
     """Write the report: curves, modes, confusion matrices, noisy samples, coverage and provenance.
 
-    The page is one file that loads nothing from anywhere. Without new results it is left as it is. --figures
-    replaces files of its own names in DIR.
+    The page is one self-contained file. Without new results it is left as it is. --figures replaces files of
+    the same names in DIR.
     """
     built = build_report(
         open_store(results),

@@ -1,4 +1,4 @@
-"""`lnbench results`: list, export, pack and merge results, look for damage, remove what was left over."""
+"""`lnbench results`: list, export, pack and merge results, check them for damage, remove leftovers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ results = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="List, export, pack and merge results, look for damage, or tidy up.",
+    help="List, export, pack and merge results, check them for damage, or clean up.",
 )
 
 
@@ -49,7 +49,7 @@ def pack(
 ) -> None:
     """Write results as one small file that every command reads: records and counts, model cards and runs.
 
-    Predictions of single images and weights are left out.
+    Per-image predictions and weights are left out.
     """
     packed = pack_results(open_store(results), out, select or [])
     say_problems(packed.problems, quiet=json)
@@ -76,9 +76,9 @@ def merge(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Copy the cells, models and runs that a store does not have yet.
+    """Copy the cells, networks and runs that a store does not have yet.
 
-    Nothing is replaced: where both have a cell with different counts, the first is kept and counted.
+    Nothing is replaced: where both have a cell with different counts, INTO's is kept and counted.
     """
     merged = merge_results(writable_store(into), [open_store(source) for source in sources])
     say_problems(merged.problems, quiet=json)
@@ -94,13 +94,13 @@ def merge(
         )
     else:
         say(
-            f"Copied {counted(merged.copied, 'cell')} and {counted(merged.models, 'model')}; "
-            f"there already: {counted(merged.present, 'cell')}.",
+            f"Copied {counted(merged.copied, 'cell')} and {counted(merged.models, 'network')}; "
+            f"already there: {counted(merged.present, 'cell')}.",
             quiet=quiet,
         )
         if merged.different:
             say(
-                f"Cells that were there with other counts, which are kept: {len(merged.different):,} ("
+                f"Cells already there with other counts, which are kept: {len(merged.different):,} ("
                 f"{', '.join(merged.different[:5])}{', ...' if len(merged.different) > 5 else ''}).",
                 quiet=quiet,
             )
@@ -116,7 +116,7 @@ def verify(
 ) -> None:
     """Read every network, cell, run and failure, and name what is wrong; nothing is changed.
 
-    Exit code 3 where something is. Remarks are of what is missing or left over and harms no number.
+    Exit code 3 if something is. Remarks are about what is missing or left over and affects no number.
     """
     found = verify_results(results)
     if json:
@@ -151,17 +151,21 @@ def gc(
     older_than: Annotated[
         float,
         typer.Option(
-            min=0, metavar="HOURS", help="Only what was not written to since; a running process's is younger."
+            min=0,
+            metavar="HOURS",
+            help="Only leftovers not written to for this long; a running process's are younger.",
         ),
     ] = 24,
     trainings: Annotated[
         bool,
-        typer.Option("--trainings", help="Also the states that unfinished trainings would go on with."),
+        typer.Option(
+            "--trainings", help="Also the saved states that unfinished trainings would continue from."
+        ),
     ] = False,
     decoded: Annotated[
         bool,
         typer.Option(
-            "--decoded", help="Also half decoded images in --data-dir, which other results may share."
+            "--decoded", help="Also half-decoded images in --data-dir, which other results may share."
         ),
     ] = False,
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
@@ -171,7 +175,7 @@ def gc(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Remove the hidden files that killed processes left in a results folder; nothing that is published."""
+    """Remove the hidden files that killed processes left in a results folder, and nothing published."""
     collected = collect(
         writable_store(results).root,
         older_than=older_than,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.identity import label_of
 from robustbench_ln.noise.grid import parse_sigmas
 from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.store.open import check_there, open_store
@@ -27,7 +28,7 @@ Select = Annotated[
     list[str] | None,
     typer.Option(
         metavar="GLOB",
-        help="Only models whose name matches; may be repeated.",
+        help="Only networks whose name matches; may be repeated.",
         show_default="all",
         autocompletion=complete.models,
     ),
@@ -61,7 +62,7 @@ def ls(
     mode: OnlyMode = None,
     json: options.Json = False,
 ) -> None:
-    """List what was measured: a row for each network, data set, noise and mode."""
+    """List what was measured: one row per network, data set, noise and mode."""
     from robustbench_ln.export.formats import as_json
     from robustbench_ln.export.tables import contents, selected
 
@@ -80,7 +81,7 @@ def ls(
                 ("model", "data", "noise", "mode", "cells", "sigmas", "largest", "clean", "lowest"),
                 [
                     (
-                        row.model.partition(".")[0],
+                        label_of(row.model),
                         row.data,
                         row.noise,
                         row.mode,
@@ -95,7 +96,7 @@ def ls(
                 fold=("model", "noise"),
             )
         )
-    found = f"{counted(len(cells), 'cell')} of {counted(networks, 'network')}"
+    found = f"{counted(len(cells), 'cell')} from {counted(networks, 'network')}"
     say(f"{found} in '{results}'; failures: {failures:,}.")
 
 
@@ -109,7 +110,7 @@ def export(
         typer.Option(
             "--table",
             metavar="NAME",
-            help="cells: a row a cell; curves: means over training seeds with intervals, over sigma.",
+            help="cells: one row per cell; curves: means over training seeds with intervals, by sigma.",
         ),
     ] = "cells",
     out: Annotated[
@@ -127,8 +128,8 @@ def export(
 ) -> None:
     """Write cells or curves as a table for other programs and for papers.
 
-    Curves in markdown and latex have a column a sigma, in per cent, with half the width of the 95 % interval;
-    in the other formats they have a row a sigma.
+    Curves in markdown and latex have one column per sigma, in per cent, with half the width of the 95 %
+    interval; in the other formats they have one row per sigma.
     """
     from robustbench_ln.compositions import usual_cells
     from robustbench_ln.export.formats import find_format
@@ -138,7 +139,7 @@ def export(
     if kind not in ("cells", "curves"):
         raise UnknownNameError("table", kind, ("cells", "curves"))
     if format == "parquet" and out is None:
-        raise LnbenchError("Parquet is no text.", "Name a file with --out FILE.")
+        raise LnbenchError("Parquet is not text.", "Name a file with --out FILE.")
     if out is not None:
         out = named_file(out, "--out FILE")
         check_writable(out.parent, "Choose another file with --out FILE.")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from robustbench_ln import provenance
+from robustbench_ln.benchmarks.benchmark import PAPER
 from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.asked import Asked, parse_experiments, parse_readings, parse_sources
 from robustbench_ln.experiments.estimate import estimate_seconds
-from robustbench_ln.experiments.run import Resources, look_through, run_todo
+from robustbench_ln.experiments.run import Done, Resources, look_through, run_todo, without_starts
 from robustbench_ln.experiments.work import plan_work
-from robustbench_ln.report.paper.build import write_paper_page
+from robustbench_ln.report.paper.build import Built, write_paper_page
 from robustbench_ln.seeds import parse_seeds
-from robustbench_ln.store.open import writable_store
+from robustbench_ln.store.open import open_store, writable_store
 from robustbench_ln.sweep.run import Outcome
 from robustbench_ln.threads import default_workers
 from robustbench_ln.training.recipe import Recipe
@@ -40,7 +41,7 @@ def run(
             help="Items of the paper (lnbench list), or all.",
         ),
     ],
-    preset: options.Preset = "paper",
+    preset: options.Preset = PAPER,
     reading: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,7 +57,7 @@ def run(
             "-b",
             metavar="NAME",
             autocompletion=complete.benchmarks,
-            help="Only these networks; may be repeated.",
+            help="Only these benchmarks; may be repeated.",
             show_default="all",
         ),
     ] = None,
@@ -68,14 +69,16 @@ def run(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=SPEC", help="Another source of a data set: cifar10=folder:~/cifar10-jpg."),
+        typer.Option(
+            metavar="NAME=SPEC", help="Another source for a data set: cifar10=folder:~/cifar10-jpg."
+        ),
     ] = None,
     budget: Annotated[
         float | None,
         typer.Option(
             min=0,
             metavar="MINUTES",
-            help="Begin nothing after so many minutes; the same command goes on.",
+            help="Start nothing new after this many minutes; the same command continues.",
             show_default="none",
         ),
     ] = None,
@@ -86,13 +89,21 @@ def run(
     data_dir: options.DataDir = ...,  # type: ignore[assignment]
     config: options.Config = None,
     dry_run: options.DryRun = False,
+    page_only: Annotated[
+        bool,
+        typer.Option(
+            "--page-only",
+            help="Train and measure nothing: write the page of what the results hold, packed or not, at the "
+            "fullest preset measured.",
+        ),
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Train what is missing for the paper's items, measure what is missing, and write results/paper.html.
+    """Train and measure what is missing for the paper's items, and write results/paper.html.
 
-    Networks that several items show are trained once. Whatever is cut off goes on where it stopped.
+    Networks that several items show are trained once. An interrupted run continues where it stopped.
     """
     declared = load_declared(find_config(config))
     names = parse_experiments(experiments, declared)
@@ -104,14 +115,22 @@ def run(
         parse_seeds(train_seeds) if train_seeds else (),
         parse_sources(data),
     )
+    if page_only:
+        there = open_store(results)
+        page = write_paper_page(declared, there, names, there.page("paper.html"), data_dir)
+        _tell_page(page, json=json, quiet=quiet, trained=0, measured=0, complete=True, failed={})
+        return
     store = writable_store(results)
     out = store.page("paper.html")
     work = plan_work(declared, asked, data_dir, partial(say, quiet=quiet or json))
-    todo = look_through(work.networks, store)
+    todo, unstarted = without_starts(look_through(work.networks, store))
+    obstacles = {**work.obstacles, **unstarted}
     resources = Resources(workers or default_workers(threads), threads, device, budget)
     trainings, cells = sum(one.training for one in todo), sum(one.cells for one in todo)
-    for name, error in work.obstacles.items():
-        print_error(f"Benchmark '{name}' cannot be run. {error.message}", error.hint, as_json=json)
+    for name, lack in obstacles.items():
+        waiting = f"{counted(lack.networks, 'network')} and {counted(lack.cells, 'cell')} wait"
+        message = f"Benchmark '{name}' cannot be run, so {waiting}. {lack.error.message}"
+        print_error(message, lack.error.hint, as_json=json)
     for one in todo if dry_run or verbose else ():
         if one.training or one.passes:
             what = "train, then " if one.training else ""
@@ -122,7 +141,7 @@ def run(
         minutes = estimate_seconds(todo, resources) / 60
         say(
             f"{counted(trainings, 'network')} to train, {counted(cells, 'cell')} to measure: very roughly "
-            f"{counted(round(minutes), 'minute')} on this machine as busy as it is now.",
+            f"{counted(round(minutes), 'minute')} on this machine at its current load.",
             quiet=quiet or json,
         )
         if json:
@@ -131,10 +150,13 @@ def run(
                     "trainings": trainings,
                     "cells": cells,
                     "minutes": round(minutes, 1),
-                    "missing": {name: str(error) for name, error in work.obstacles.items()},
+                    "obstacles": {
+                        name: {"error": str(lack.error), "networks": lack.networks, "cells": lack.cells}
+                        for name, lack in obstacles.items()
+                    },
                 }
             )
-        if work.obstacles:
+        if obstacles:
             raise typer.Exit(SOME_FAILED)
         return
 
@@ -156,26 +178,35 @@ def run(
                 todo, store, run_id=run_id, resources=resources, on_epoch=show_epoch, on_outcome=show_cell
             )
     page = write_paper_page(declared, store, names, out, data_dir, preset, work.data)
-    failed = {**(done.failed if done else {}), **{name: str(error) for name, error in work.obstacles.items()}}
-    if json:
-        print_json(
-            {
-                "trained": done.trained if done else 0,
-                "measured": done.measured if done else 0,
-                "complete": done.complete if done else True,
-                "failed": failed,
-                "page": str(page.path),
-            }
-        )
-    else:
+    failed = {
+        **(done.failed if done else {}),
+        **{name: str(lack.error) for name, lack in obstacles.items()},
+    }
+    if not json:
         for label, reason in (done.failed if done else {}).items():
             print_error(f"{label}: {reason}", "", as_json=False)
         if done is None:
             say("Nothing was missing.", quiet=quiet)
         else:
-            rest = "" if done.complete else " The budget is used up: run the same command again to go on."
+            rest = "" if done.complete else " The budget is used up: run the same command again to continue."
             trained, measured = counted(done.trained, "network"), counted(done.measured, "cell")
             say(f"Trained {trained}, measured {measured}.{rest}", quiet=quiet)
-        say(f"{'Wrote' if page.rebuilt else 'Up to date:'} {page.path}", quiet=quiet)
+    came_to = done or Done()
+    _tell_page(
+        page,
+        json=json,
+        quiet=quiet,
+        trained=came_to.trained,
+        measured=came_to.measured,
+        complete=came_to.complete,
+        failed=failed,
+    )
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _tell_page(page: Built, *, json: bool, quiet: bool, **done: Any) -> None:
+    if json:
+        print_json({**done, "page": str(page.path)})
+    else:
+        say(f"{'Wrote' if page.rebuilt else 'Up to date:'} {page.path}", quiet=quiet)

@@ -1,4 +1,4 @@
-"""`lnbench show`: all that results hold of one network or one cell."""
+"""`lnbench show`: everything the results hold on one network or cell."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def show(
         str,
         typer.Argument(
             metavar="CELL|MODEL",
-            help="A name, the beginning of one, or a pattern.",
+            help="A name, the start of one, or a pattern.",
             autocompletion=complete.cells_and_models,
         ),
     ],
     results: options.ReadResults = options.DEFAULT_RESULTS,
     json: options.Json = False,
 ) -> None:
-    """Show all that results hold of one network or one cell.
+    """Show everything the results hold on one network or cell.
 
-    Of a network: its recipe, norm, preprocessing, data, history and what trained it. Of a cell: what was
+    For a network: its recipe, norm, preprocessing, data, history and what trained it. For a cell: what was
     measured, the counts, accuracy with its 95 % Wilson interval, and the command, versions and hardware.
     """
     shown = find_and_show(open_store(results), name)

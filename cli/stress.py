@@ -33,7 +33,7 @@ def stress(
         typer.Option(
             metavar="GLOB",
             autocompletion=complete.models,
-            help="Only models whose name matches.",
+            help="Only networks whose name matches.",
             show_default="all",
         ),
     ] = None,
@@ -57,14 +57,16 @@ def stress(
     ] = None,
     order: Annotated[
         list[str],
-        typer.Option(metavar="ORDER", help="Order of the test images; may be repeated: dirichlet:ALPHA."),
+        typer.Option(
+            metavar="ORDER", help="Order of the test images, such as dirichlet:ALPHA; may be repeated."
+        ),
     ] = list(ORDERS),  # noqa: B006
     set_size: Annotated[
         list[int] | None,
         typer.Option(
             min=1,
             metavar="S",
-            help="Images that share statistics; may be repeated.",
+            help="Number of images that share statistics; may be repeated.",
             show_default=f"{', '.join(map(str, SET_SIZES))}, up to all images",
         ),
     ] = None,
@@ -84,10 +86,10 @@ def stress(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Measure networks in other company: images in other orders, and in smaller and larger sets.
+    """Measure how accuracy depends on the rest of the batch: other image orders, smaller and larger sets.
 
-    A mode that takes statistics from other test images gives another number in each. The cells are stored
-    like any, and lnbench report shows their spread beside the headline.
+    A mode that takes statistics from other test images gives a different number in each. The cells are stored
+    like any others, and lnbench report shows their spread below the headline.
     """
     executor = choose_executor("local", dtype=dtype, device=device, workers=workers, threads=threads)
     settings = SweepSettings(
@@ -134,6 +136,6 @@ def stress(
 
 
 def print_composition(one: Composition) -> None:
-    """Print how one network in one mode fares: a row an order, a column a set size."""
+    """Print how one network in one mode fares: one row per order, one column per set size."""
     print_table(table(one.columns, one.rows, title=one.title, right=one.columns[1:]))
     print_line(f"{one.spread}\n")

@@ -39,7 +39,7 @@ def train(
             "-b",
             metavar="NAME",
             autocompletion=complete.benchmarks,
-            help="What to train.",
+            help="The benchmark to train.",
             show_default="digits, else the only one that is declared",
         ),
     ] = None,
@@ -62,7 +62,7 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Another number of epochs.", show_default="the benchmark's"),
+        typer.Option(min=1, metavar="N", help="Number of epochs.", show_default="the benchmark's"),
     ] = None,
     preset: options.Preset = "paper",
     start: Annotated[
@@ -70,7 +70,7 @@ def train(
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Go on from the weights of this network in the store, of its architecture and norm.",
+            help="Start from the weights of this stored network, of the same architecture and norm.",
             show_default="fresh weights",
         ),
     ] = None,
@@ -79,7 +79,7 @@ def train(
     skip_unreadable: options.SkipUnreadable = False,
     limit: options.Limit = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Threads of torch.", show_default="torch's choice")
+        int | None, typer.Option(min=1, metavar="N", help="Torch threads.", show_default="torch's choice")
     ] = None,
     device: options.Device = "auto",
     dtype: Annotated[
@@ -87,7 +87,8 @@ def train(
         typer.Option(
             metavar="NAME",
             callback=lambda name: name if name is None else check_dtype(name),
-            help="Precision of products: fp32, bf16, or auto for bf16 where the device multiplies in it.",
+            help="Precision of convolutions and matrix products: fp32, bf16, or auto for bf16 where the "
+            "device supports it.",
             show_default="the benchmark's",
         ),
     ] = None,
@@ -107,8 +108,8 @@ def train(
 ) -> None:
     """Train the networks of a benchmark, one for each norm and seed.
 
-    A network that was trained before is not trained again; a training that was cut off goes on where it
-    stopped, with the same result as if it had not been.
+    A network that was trained before is not trained again; an interrupted training continues where it
+    stopped, with the same result as without the interruption.
 
     Several processes train a network together: torchrun --nproc-per-node N --no-python lnbench train
     """
@@ -117,26 +118,26 @@ def train(
     quiet, json = quiet or not ranks.leads, json and ranks.leads
     if dtype == "auto" and ranks.count > 1:
         raise LnbenchError(
-            "Processes on other machines might choose otherwise.", "Name --dtype fp32 or bf16."
+            "--dtype auto may choose differently on other machines.", "Name --dtype fp32 or bf16."
         )
     precision = None if dtype is None else choose_dtype(dtype, device)
     store = writable_store(results)
-    benchmarks = load_declared(find_config(config))
-    name = benchmark or benchmarks.usual_benchmark()
-    declared = benchmarks.benchmark(name).at(preset)
+    declared = load_declared(find_config(config))
+    name = benchmark or declared.usual_benchmark()
+    settings = declared.benchmark(name).at(preset)
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
     if start is not None:
-        declared = starting_from(declared, store.find_model(start), [own for own, _ in norms or ()])
+        settings = starting_from(settings, store.find_model(start), [own for own, _ in norms or ()])
     data_set = open_data(
-        data or declared.data,
+        data or settings.data,
         data_dir,
-        image_size or (declared.image_size if takes_image_size(data or declared.data) else None),
+        image_size or (settings.image_size if takes_image_size(data or settings.data) else None),
         skip_unreadable=skip_unreadable,
         on_note=partial(say, quiet=quiet or json),
     )
     recipes = plan_recipes(
         name,
-        declared,
+        settings,
         data_set,
         norms=norms,
         seeds=parse_seeds(train_seeds) if train_seeds else None,
@@ -150,7 +151,7 @@ def train(
     if verbose:
         say(f"Images: {data_set.info.name} in '{data_set.folder}'.", quiet=quiet or json)
         for one in asked:
-            there = "is to be trained" if one.model is None else f"is trained already, as {one.model.id}"
+            there = "will be trained" if one.model is None else f"is already trained, as {one.model.id}"
             say(f"Chosen: {one.recipe.name} {there}.", quiet=quiet or json)
     if dry_run:
         for recipe in missing:
@@ -159,7 +160,7 @@ def train(
         if json:
             print_json({"asked": len(asked), "missing": [recipe.label for recipe in missing]})
         say(
-            f"{len(asked) - len(missing)} of {counted(len(asked), 'model')} trained already.",
+            f"{len(asked) - len(missing)} of {counted(len(asked), 'network')} already trained.",
             quiet=quiet or json,
         )
         return
@@ -185,7 +186,7 @@ def train(
             threads=threads,
             device=device,
             ranks=ranks,
-            test_images=declared.test_images,
+            test_images=settings.test_images,
             on_epoch=show,
         )
     models = [one for one in outcomes if not isinstance(one, LnbenchError)]

@@ -192,6 +192,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "stress": lambda: _replication().stress(),
     "items": lambda: _replication().items(),
     "claims": lambda: _replication().claims(),
+    "amended": lambda: _replication().amended(),
 }
 
 

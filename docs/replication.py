@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from differences import Difference, in_one_sentence
 
 from robustbench_ln.benchmarks.benchmark import PAPER
-from robustbench_ln.benchmarks.claims import Value
+from robustbench_ln.benchmarks.claims import AMENDED, Value
 from robustbench_ln.benchmarks.declared import Declared
 from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.compositions import Composition, compositions
+from robustbench_ln.experiments.checks import Point
 from robustbench_ln.experiments.evidence import Evidence, gather_evidence, of_one_data_set
 from robustbench_ln.experiments.state import progress_of
 from robustbench_ln.experiments.verdicts import Verdict, judge, summary
@@ -24,6 +26,7 @@ from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
 from robustbench_ln.sweep.stress import ORDERS as STRESS_ORDERS
+from robustbench_ln.wording import listed
 
 #: Controls of LocalNorm in mode batch: what is taken away from it, norm, and whether sets have N/K images.
 CONTROLS = (
@@ -32,7 +35,7 @@ CONTROLS = (
     ("ghost BatchNorm: LocalNorm's sets, one gamma and beta", "ghostbatchnorm", False),
 )
 #: Items whose sweeps cover all noise of a benchmark: one of each is enough for the controls.
-CONTROLLED = ("fig7", "fig14", "fig8a", "fig8b", "fig8c", "fig8d", "fig8e", "fig8f")
+CONTROLLED = ("fig7", "fig14", "fig8a", "fig8b", "fig8c", "fig8d", "fig8e", "fig8f", "fig2")
 
 
 class Replication:
@@ -112,7 +115,7 @@ class Replication:
                 f"{state.benchmark} ({state.preset}): {state.networks} of {state.networks_asked} networks, "
                 f"{state.cells:,} of {state.cells_asked:,} cells"
                 for state in states[name]
-                if state.networks
+                if any(other.networks for other in states[name])
             ]
             outcomes = summary(self.verdicts(name)).items()
             counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes if count)
@@ -132,7 +135,7 @@ class Replication:
         for name, experiment in self.declared.experiments.items():
             rows = [
                 [
-                    verdict.claim.text,
+                    _claimed(verdict),
                     check.place,
                     f"{check.noise or 'clean'} ({check.reading})",
                     check.measured or check.reason,
@@ -149,10 +152,20 @@ class Replication:
                 if entry.models and entry.preset != PAPER
             }
             if rows:
-                head = ["the paper says", "networks", "noise (reading)", "measured", "verdict", "why"]
+                head = ["claim", "networks", "noise (reading)", "measured", "verdict", "why"]
                 heading = "\n\n".join([f"### {experiment.paper}: {experiment.title}", *sorted(presets)])
                 parts.append(f"{heading}\n\n{markdown_table(head, rows)}")
         return "\n\n".join(parts)
+
+    def amended(self) -> str:
+        """Return the claims that were declared, or whose rules changed, after something had been measured."""
+        rows = [
+            [experiment.paper, claim.text, claim.amended]
+            for experiment in self.declared.experiments.values()
+            for claim in experiment.claims
+            if claim.amended
+        ]
+        return markdown_table(["item", "claim", "why it was declared or changed late"], rows)
 
     def stress(self) -> str:
         """Return how the networks fare in other orders and set sizes, one row a network, mode and sigma."""
@@ -200,61 +213,67 @@ class Replication:
     def _reading(self) -> str:
         """Say under which noise the numbers printed for Fig 7 come back."""
         question = "**Under which reading of the noise do the paper's numbers come back?**"
-        differences: dict[str, list[float]] = {}
-        within: dict[str, list[bool]] = {}
+        points: dict[str, list[tuple[Point, float, bool]]] = {}
         for verdict in self.verdicts("fig7"):
             if not isinstance(verdict.claim, Value):
                 continue
             for check in verdict.checks:
-                if check.holds is None or not check.points:
-                    continue
-                differences.setdefault(check.noise, []).append(
-                    100 * abs(check.points[0].value - verdict.claim.paper / 100)
-                )
-                within.setdefault(check.noise, []).append(check.holds)
-        if not differences:
+                if check.holds is not None and check.points:
+                    found = (check.points[0], verdict.claim.paper / 100, check.holds)
+                    points.setdefault(check.noise, []).append(found)
+        if not points:
             return f"{question} Not run here yet."
-        told = [
-            f"under `{noise}` {sum(within[noise])} of the {len(within[noise])} numbers printed for Fig 7 are "
-            f"within their tolerance and the mean distance is {np.mean(differences[noise]):.1f} points"
-            for noise in sorted(differences, key=lambda noise: np.mean(differences[noise]))
-        ]
-        return f"{question} On MNIST, {'; '.join(told)}."
+        distances = {
+            noise: float(np.mean([100 * abs(point.value - paper) for point, paper, _ in own]))
+            for noise, own in points.items()
+        }
+        told = []
+        for noise in sorted(distances, key=lambda noise: distances[noise]):
+            own = points[noise]
+            inside = [
+                point.low <= paper <= point.high
+                for point, paper, _ in own
+                if point.low is not None and point.high is not None
+            ]
+            told.append(
+                f"under `{noise}` {sum(holds for *_, holds in own)} of the {len(own)} numbers printed for "
+                f"Fig 7 are within their tolerance of our mean, {sum(inside)} of {len(inside)} within our "
+                f"95 % t interval over {min(point.seeds for point, *_ in own)} seeds, and the mean distance "
+                f"is {distances[noise]:.1f} points"
+            )
+        whole = [noise for noise, own in points.items() if all(holds for *_, holds in own)]
+        nearest = min(distances, key=lambda noise: distances[noise])
+        answer = (
+            f"All come back under {listed([f'`{noise}`' for noise in whole])}."
+            if whole
+            else f"They come back whole under none of these; `{nearest}` comes nearest."
+        )
+        return f"{question} {answer} On MNIST, {'; '.join(told)}."
 
     def _controls(self) -> str:
         """Say how far LocalNorm is above each control, over all measured noise."""
         rows = []
+        found: dict[str, list[Difference]] = {}
         for benchmark, preset, noise, cells in self._controlled():
             localnorm = _curve(cells, "localnorm", small_sets=False)
             for words, norm, small_sets in CONTROLS:
-                difference = (localnorm - _curve(cells, norm, small_sets=small_sets)).dropna()
-                difference = difference[difference.index.get_level_values("sigma") > 0]
-                # Sigmas that every seed was measured at: other ones would make seeds differ by their grids.
-                difference = difference.unstack("train_seed").dropna().stack().swaplevel()
-                if difference.empty:
+                difference = Difference.of(localnorm, _curve(cells, norm, small_sets=small_sets))
+                if difference is None:
                     continue
-                by_seed = difference.groupby("train_seed").mean() * 100
-                largest = (difference.groupby("sigma").mean() * 100).agg(["min", "max"])
-                rows.append(
-                    [
-                        f"{benchmark} ({preset})",
-                        f"`{noise}`",
-                        words,
-                        _mean_with_interval(by_seed.to_numpy()),
-                        f"{largest['min']:+.1f} to {largest['max']:+.1f}",
-                        str(difference.index.get_level_values("sigma").nunique()),
-                    ]
-                )
+                found.setdefault(words, []).append(difference)
+                rows.append([f"{benchmark} ({preset})", f"`{noise}`", words, *difference.row()])
         question = "**How much better is LocalNorm than BatchNorm with test-time statistics?** "
         if not rows:
             return question + "Not run here yet."
         head = ["networks", "noise", "LocalNorm (BATCH) less", "points, mean over sigma above 0"]
         head += ["points at one sigma", "sigmas"]
+        told = " ".join(in_one_sentence(words, own) for words, own in found.items())
         explained = (
-            "Differences in accuracy of networks of the same training seed on the same noisy images, "
-            "with 95 % t intervals over training seeds."
+            "Differences in accuracy of networks of the same training seed on the same noisy images. "
+            "Intervals are 95 % t intervals over training seeds; from one seed they are over images, as if "
+            "the two networks had seen different ones (Newcombe 1998, method 10, bounds averaged over sigma)."
         )
-        return f"{question}{explained}\n\n{markdown_table(head, rows)}"
+        return f"{question}{told}\n\n{explained}\n\n{markdown_table(head, rows)}"
 
     def _controlled(self) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
         seen = set()
@@ -266,10 +285,18 @@ class Replication:
                         yield entry.place, entry.preset, str(noise), cells
 
 
-def _curve(cells: pd.DataFrame, norm: str, *, small_sets: bool) -> pd.Series:
-    """Return accuracies in mode batch by training seed and sigma."""
+def _claimed(verdict: Verdict) -> str:
+    """Return a claim, and where it does not stand in the item itself, where it does."""
+    claim = verdict.claim
+    notes = [] if claim.where == "figure" else [claim.where]
+    notes += [AMENDED] if claim.amended else []
+    return f"{claim.text} ({'; '.join(notes)})" if notes else claim.text
+
+
+def _curve(cells: pd.DataFrame, norm: str, *, small_sets: bool) -> pd.DataFrame:
+    """Return accuracies with their interval in mode batch, by training seed and sigma."""
     own = cells[(cells["norm"] == norm) & (cells["mode"] == "batch") & (cells["small_sets"] == small_sets)]
-    return own.set_index(["train_seed", "sigma"])["accuracy"]
+    return own.set_index(["train_seed", "sigma"])[["accuracy", "low", "high"]]
 
 
 def _accuracies(cells: pd.DataFrame) -> str:
@@ -281,13 +308,6 @@ def _accuracies(cells: pd.DataFrame) -> str:
     if interval is None:
         return f"{values[0]:.2f} (one seed)"
     return f"{values.mean():.2f} (± {interval[1] - values.mean():.2f}, {len(values)})"
-
-
-def _mean_with_interval(values: np.ndarray) -> str:
-    interval = t_interval(values)
-    if interval is None:
-        return f"{values[0]:+.1f} (one seed)"
-    return f"{values.mean():+.1f} ({interval[0]:+.1f} to {interval[1]:+.1f}, {len(values)} seeds)"
 
 
 def markdown_table(head: list[str], rows: list[list[str]]) -> str:

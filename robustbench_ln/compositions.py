@@ -80,8 +80,8 @@ class Composition:
         """The lowest and the highest accuracy, in a sentence."""
         low, high = self.points["lowest"].min(), self.points["highest"].max()
         if not self.coupled:
-            return f"{100 * low:.2f} % in any company: no other test image is used."
-        return f"{100 * low:.2f} to {100 * high:.2f} %, by what else is in the batch."
+            return f"{100 * low:.2f} % whatever the batch: no other test image is used."
+        return f"{100 * low:.2f} to {100 * high:.2f} %, depending on the rest of the batch."
 
     @property
     def columns(self) -> list[str]:

@@ -80,6 +80,10 @@ class MeanCorruptionError:
 def corruption_error(errors: npt.ArrayLike, baseline: npt.ArrayLike) -> float:
     """Return CE: the sum of the errors at each severity over that of the baseline; NaN where that is 0.
 
+    Args:
+        errors: (severities,) in [0, 1].
+        baseline: the same of the baseline.
+
     >>> corruption_error([0.1, 0.2, 0.3], [0.2, 0.4, 0.6])
     0.5
     """
@@ -92,7 +96,15 @@ def relative_corruption_error(
 ) -> float:
     """Return relative CE: `corruption_error` of what corruption adds to the clean errors.
 
-    NaN where the baseline's errors do not grow: the ratio says nothing then.
+    Args:
+        errors: (severities,) in [0, 1].
+        clean: the error without corruption, in [0, 1].
+        baseline: as `errors`, of the baseline.
+        baseline_clean: as `clean`, of the baseline.
+
+    Returns:
+        A ratio, negative where corruption takes errors away; NaN where the baseline's errors do not grow in
+        sum: the ratio says nothing then.
     """
     added = np.asarray(baseline, dtype=np.float64) - baseline_clean
     return corruption_error(np.asarray(errors, dtype=np.float64) - clean, added)

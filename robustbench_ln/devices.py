@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.identity import random_seed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 DeviceName = Literal["auto", "cpu", "cuda"]
 #: By the name on the command line: what records call it.
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+#: Of Nvidia, of AMD, and of Windows beneath Linux; without any of them PyTorch finds no GPU.
+_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,43 @@ def check_device(name: str) -> str:
 def choose_device(name: str) -> torch.device:
     """Return the device of a name; "auto" takes a GPU where there is one.
 
+    In worker i of `robustbench_ln.workers` GPU i modulo their number becomes the current one, which "cuda"
+    stands for.
+
     Raises:
         UnknownNameError: an unknown name.
         LnbenchError: no GPU can be used.
     """
     import torch
 
+    from robustbench_ln.workers import worker_number
+
     check_device(name)
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise LnbenchError("PyTorch finds no GPU on this machine.", "Use --device cpu.")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
+    if name == "cpu" or not there:
+        return torch.device("cpu")
+    if (number := worker_number()) is not None:
+        torch.cuda.set_device(number % torch.cuda.device_count())
+    return torch.device("cuda")
+
+
+def gpu_count(name: str) -> int:
+    """Return how many GPUs this process can use as the device of a name; 0 where that is the CPU.
+
+    Torch, whose import takes seconds, is imported only where "cuda" is asked for or a driver is installed.
+
+    Raises:
+        UnknownNameError: an unknown name.
+        LnbenchError: no GPU can be used.
+    """
+    check_device(name)
+    if name == "cpu" or (name == "auto" and not any(driver.exists() for driver in _DRIVERS)):
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if choose_device(name).type == "cuda" else 0
 
 
 def device_of(network: nn.Module) -> torch.device:
@@ -164,6 +194,22 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
+def seeded(seed: int, purpose: str, device: torch.device | None = None) -> Iterator[None]:
+    """Draw from torch's global generators afresh within the context; afterwards they are as they were.
+
+    Args:
+        seed: of the training or the source.
+        purpose: names the stream, such as "weights".
+        device: also keep the generator of this GPU; None or the CPU for no other.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
+        torch.manual_seed(random_seed(seed, purpose))
+        yield
 
 
 @contextmanager

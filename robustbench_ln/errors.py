@@ -19,7 +19,7 @@ class LnbenchError(ValueError):
         self.message = message
         self.hint = hint
 
-    def __reduce__(self) -> tuple[type[LnbenchError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[LnbenchError], tuple[str, ...]]:
         """Travel between processes as message and hint, whatever a subclass is built from."""
         return LnbenchError, (self.message, self.hint)
 
@@ -35,6 +35,27 @@ class UnknownNameError(LnbenchError):
         super().__init__(f"Unknown {kind} '{name}'.{guess}", f"Known: {listed}. {more}".rstrip())
 
 
+class NewerVersionError(LnbenchError):
+    """What a newer lnbench wrote: it is whole, and not to be removed, but this version cannot read it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Update lnbench to read it.")
+
+    def __reduce__(self) -> tuple[type[LnbenchError], tuple[str, ...]]:
+        """Stay what it is between processes."""
+        return NewerVersionError, (self.message,)
+
+
 def together(errors: Sequence[LnbenchError]) -> LnbenchError:
     """Return one error that says all of several, each in a line with its hint."""
     return errors[0] if len(errors) == 1 else LnbenchError("\n".join(map(str, errors)))
+
+
+def first_line(error: object) -> str:
+    r"""Return the first line of an error's text without what ends it, or its kind where it says nothing.
+
+    >>> first_line(RuntimeError("no such file:\n'x'")), first_line(EOFError())
+    ('no such file', 'EOFError')
+    """
+    line = next(iter(str(error).strip().splitlines()), "")
+    return line.rstrip(".: ") or type(error).__name__

@@ -72,6 +72,15 @@ def recipe_label(recipe: Mapping[str, Any]) -> str:
     return f"{recipe['benchmark']}-{recipe['norm']}-s{recipe['seed']}"
 
 
+def label_of(model_id: str) -> str:
+    """Return the readable start of a model id: all before its first dot.
+
+    >>> label_of("digits-localnorm-s0.0123456789ab.ba9876543210")
+    'digits-localnorm-s0'
+    """
+    return model_id.partition(".")[0]
+
+
 def check_name(name: str) -> str:
     """Return a name of at most 100 letters, digits, - and _, as files and commands need it.
 
@@ -79,7 +88,7 @@ def check_name(name: str) -> str:
         LnbenchError: another name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
-        raise LnbenchError(f"'{name}' is no name.", "Use at most 100 letters, digits, - and _.")
+        raise LnbenchError(f"'{name}' is not a valid name.", "Use at most 100 letters, digits, - and _.")
     return name
 
 
@@ -88,3 +97,8 @@ def random_key(*parts: str | int) -> tuple[int, int]:
     text = canonical_json([str(part) for part in parts])
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
+def random_seed(*parts: str | int) -> int:
+    """Return the seed of a random stream, of 63 bits, for generators that take no key, such as torch's."""
+    return random_key(*parts)[0] >> 1

@@ -68,7 +68,15 @@ def top_share(predicted: npt.ArrayLike) -> Floats:
 
 
 def area_under_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
-    """Return the mean accuracy over the range of sigma, by the trapezoid rule; NaN below two sigmas."""
+    """Return the mean accuracy over the range of sigma, by the trapezoid rule.
+
+    Args:
+        sigma: (sigmas,) different ones, in any order.
+        accuracy: (sigmas,) in [0, 1].
+
+    Returns:
+        A number in [0, 1]; NaN below two sigmas.
+    """
     x, y = _sorted_curve(sigma, accuracy)
     return float(np.trapezoid(y, x) / (x[-1] - x[0])) if len(x) > 1 else float("nan")
 
@@ -76,7 +84,13 @@ def area_under_curve(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
 def sigma_at_half(sigma: npt.ArrayLike, accuracy: npt.ArrayLike) -> float:
     """Return the first sigma at which accuracy is half of that at sigma 0, linear between points.
 
-    NaN where sigma 0 was not measured; infinity where accuracy stays above half up to the largest sigma.
+    Args:
+        sigma: (sigmas,) different ones, 0 or above, in any order.
+        accuracy: (sigmas,) in [0, 1].
+
+    Returns:
+        A sigma within their range; NaN where sigma 0 was not measured, and infinity where accuracy stays
+        above half up to the largest sigma.
     """
     x, y = _sorted_curve(sigma, accuracy)
     if not len(x) or x[0] != 0:

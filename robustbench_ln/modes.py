@@ -282,6 +282,9 @@ def count_votes(logits: npt.NDArray[np.float32], copies: int, vote: Vote) -> Int
     Returns:
         (images,) predicted classes.
 
+    Raises:
+        UnknownNameError: an unknown rule.
+
     Source:
         The LocalNorm authors vote by majority, ties to the lowest class; ties by summed probability are
         this project's.

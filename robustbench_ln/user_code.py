@@ -171,9 +171,9 @@ def _load(code: str, place: str) -> ModuleType:
                 f"There is no module '{code}', neither installed nor in this folder.",
                 "Name a module, or a file by its path: FILE.py.",
             ) from error
+        except LnbenchError:
+            raise
         except (Exception, SystemExit) as error:
-            if isinstance(error, LnbenchError):
-                raise
             found = importlib.util.find_spec(code) if "." not in code else None
             raise _broken(code, error, found.origin if found else None) from error
     if not Path(place).is_file():

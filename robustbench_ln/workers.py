@@ -122,7 +122,10 @@ def _pool(
         return
     context = _Context()
     reports: SimpleQueue[Any] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(reports,))
+    numbers: SimpleQueue[int] = context.SimpleQueue()
+    for number in range(workers):
+        numbers.put(number)
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(reports, numbers))
 
     def look() -> None:
         while not reports.empty():
@@ -143,10 +146,15 @@ def _pool(
     pool.shutdown()
 
 
-def _start_worker(reports: SimpleQueue[Any]) -> None:
+def worker_number() -> int | None:
+    """Return which of the workers this process is, counted from 0; None where it is none of them."""
+    return _number
+
+
+def _start_worker(reports: SimpleQueue[Any], numbers: SimpleQueue[int]) -> None:
     """Leave Ctrl-C to the parent, and end with it, also when it was killed."""
-    global _reports
-    _reports = reports
+    global _reports, _number
+    _reports, _number = reports, numbers.get()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -158,8 +166,9 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-#: Of a worker: where its calls report.
+#: Of a worker: where its calls report, and its number.
 _reports: SimpleQueue[Any] | None = None
+_number: int | None = None
 
 
 def _report(report: Any) -> None:

@@ -4,17 +4,37 @@ import pickle
 
 import pytest
 
-from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.errors import LnbenchError, NewerVersionError, UnknownNameError, first_line
 from robustbench_ln.noise import find_noise
 
 
 @pytest.mark.parametrize(
-    "error", [LnbenchError("what", "do this"), UnknownNameError("norm", "batchnrom", ["batchnorm"])]
+    "error",
+    [
+        LnbenchError("what", "do this"),
+        UnknownNameError("norm", "batchnrom", ["batchnorm"]),
+        NewerVersionError("what"),
+    ],
 )
 def test_an_error_travels_between_processes_whole(error):
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.message, copy.hint, str(copy)) == (error.message, error.hint, str(error))
     assert isinstance(copy, LnbenchError)
+    assert isinstance(copy, NewerVersionError) == isinstance(error, NewerVersionError)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError("no space."), "no space"),
+        (RuntimeError("\nErrors in loading:\n\tfirst\n\tsecond"), "Errors in loading"),
+        (EOFError(), "EOFError"),
+        (ValueError(" \n"), "ValueError"),
+        ("timed out", "timed out"),
+    ],
+)
+def test_the_first_line_of_an_error_goes_into_a_sentence(error, line):
+    assert first_line(error) == line
 
 
 @pytest.mark.parametrize(

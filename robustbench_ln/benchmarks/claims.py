@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from robustbench_ln.benchmarks.fields import Declaration, Name, NormText, Number, PositiveInt, Sigmas, Text
 
+#: What is said of a claim before its `amended`.
+AMENDED = "declared or changed after measuring"
 Percent = Annotated[Number, Field(ge=0, le=100)]
 
 
@@ -45,12 +47,15 @@ class Claim(Declaration):
     Attributes:
         id: its name within the experiment.
         text: the claim, in the paper's words or close to them.
-        where: where the paper makes it.
+        where: where the paper makes it, or "this project" where it does not.
+        amended: why it was declared, or its rule changed, after networks that it is about had been measured;
+            empty for a claim that was declared before.
     """
 
     id: Name
     text: Text
     where: Text = "figure"
+    amended: str = ""
 
 
 class Value(Claim):
@@ -70,13 +75,18 @@ class Value(Claim):
 
 
 class Bound(Claim):
-    """At every measured sigma of `sigma` the accuracy of `of` is at least, or at most, so many percent."""
+    """At every measured sigma of `sigma` the accuracy of `of` is at least, or at most, so many percent.
+
+    Attributes:
+        paper: the number that the paper prints, None where it prints none.
+    """
 
     rule: Literal["bound"]
     of: Of
     sigma: Sigmas | None = None
     least: Percent | None = None
     most: Percent | None = None
+    paper: Percent | None = None
 
     @model_validator(mode="after")
     def _limits(self) -> Bound:
@@ -89,6 +99,10 @@ class Ordering(Claim):
 
     At margin 0 a tie is not above. A negative margin allows `above` to be so many points below. It is no more
     than `most` points above, where that is given. Only training seeds count that both curves have.
+
+    Attributes:
+        from_clean: compare what each curve has lost since sigma 0: the accuracy less that at sigma 0 under
+            the same noise.
     """
 
     rule: Literal["ordering"]
@@ -97,6 +111,7 @@ class Ordering(Claim):
     sigma: Sigmas | None = None
     margin: Number = 0.0
     most: Number | None = None
+    from_clean: StrictBool = False
 
     @model_validator(mode="after")
     def _one_noise(self) -> Ordering:
@@ -110,6 +125,9 @@ class Ratio(Claim):
     """At every measured sigma of `sigma`, accuracy of `of` over that of `to` lies from `least` to `most`.
 
     Only training seeds count that both curves have. There is no ratio to an accuracy of 0.
+
+    Attributes:
+        paper: the ratio that the paper prints, None where it prints none.
     """
 
     rule: Literal["ratio"]
@@ -118,6 +136,7 @@ class Ratio(Claim):
     sigma: Sigmas | None = None
     least: Annotated[Number, Field(ge=0)]
     most: Number | None = None
+    paper: Number | None = None
 
     @model_validator(mode="after")
     def _one_noise(self) -> Ratio:
@@ -193,14 +212,15 @@ class TrainingTime(Claim):
     Medians over the epochs after the first, of all training seeds, without the preparing of batches.
 
     Attributes:
-        paper: the ratio of the paper's seconds.
+        of_seconds, to_seconds: what the paper prints.
     """
 
     rule: Literal["training-time"]
     benchmark: Name
     of: NormText
     to: NormText
-    paper: Annotated[Number, Field(gt=0)]
+    of_seconds: Annotated[Number, Field(gt=0)]
+    to_seconds: Annotated[Number, Field(gt=0)]
     least: Annotated[Number, Field(gt=0)]
     most: Annotated[Number, Field(gt=0)]
 

@@ -164,7 +164,7 @@ def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[s
             only = [sigma for sigma, images in one if (sigma, images) not in other]
             if only:
                 alone.append(
-                    f"Left out, measured of {name}'s {network.text} alone: {_scene_text(scene)}, "
+                    f"Left out, measured only for {name} ({network.text}): {_scene_text(scene)}, "
                     f"sigma {', '.join(only)}."
                 )
     return found, alone

@@ -204,7 +204,7 @@ def _not_measured(asked: Asked, found: Sequence[Common]) -> list[str]:
         for noise, sigma in product(asked.noises or ("",), sigmas or ("",))
         if not any(noise in (known, "") and sigma in (at, "") for known, at in there)
     ]
-    return [f"Asked for, but of A and B together not measured: {', '.join(lacking)}."] if lacking else []
+    return [f"Not measured for both A and B: {', '.join(lacking)}."] if lacking else []
 
 
 def _measure(

@@ -107,7 +107,7 @@ def remarks(comparison: Comparison) -> list[str]:
         )
     if any(one.seeds == 1 for one in comparison.over_seeds):
         told.append(
-            "One training seed (n = 1) says nothing of other trainings: intervals are over test images alone."
+            "With one training seed (n = 1), these intervals cover test images only, not other trainings."
         )
     return [*told, *comparison.remarks]
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from robustbench_ln.data.dataset import Arrays, Decoded, Split
 from robustbench_ln.data.image_files import readable, state, visible, write_images
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, first_line
 
 #: Side of the square that the paper's network sees.
 IMAGE_SIZE = 224
@@ -161,8 +161,9 @@ def _read(path: Path, variable: str) -> Any:
     try:
         content = loadmat(path, squeeze_me=True)
     except Exception as error:  # a damaged file makes SciPy's parser fail anyhow, with a NameError even
-        reason = str(error).rstrip(".") or type(error).__name__
-        raise LnbenchError(f"'{path}' cannot be read: {reason}.", "Use the release's file.") from error
+        raise LnbenchError(
+            f"'{path}' cannot be read: {first_line(error)}.", "Use the release's file."
+        ) from error
     if variable not in content:
         raise LnbenchError(f"'{path}' holds no '{variable}'.", "Use the release's file.")
     return np.atleast_1d(content[variable])

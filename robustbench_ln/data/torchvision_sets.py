@@ -11,7 +11,7 @@ from urllib.error import URLError
 import numpy as np
 
 from robustbench_ln.data.dataset import Arrays, Decoded
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, first_line
 
 _FOLDERS = {"mnist": "MNIST/raw", "cifar10": "cifar-10-batches-py"}
 _CLASSES = {"mnist": "MNIST", "cifar10": "CIFAR10"}
@@ -48,7 +48,7 @@ def _open(name: str, data_dir: Path, *, train: bool) -> Any:
         with contextlib.redirect_stdout(sys.stderr):
             return data_class(data_dir, train=train, download=True)
     except (OSError, RuntimeError, ValueError, EOFError, IndexError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".: ") if str(error) else type(error).__name__
+        reason = first_line(error)
         if isinstance(error, URLError) or "download" in reason.lower():
             what = f"is not complete under '{data_dir}' and cannot be downloaded"
         else:

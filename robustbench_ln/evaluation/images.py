@@ -92,7 +92,15 @@ class NoisyImages:
 
 
 def standardise(images: FloatArray, preprocessing: Preprocessing) -> FloatArray:
-    """Apply a network's own normalization: (x - mean) / deviation, for each channel."""
+    """Apply a network's own normalization: (x - mean) / deviation, for each channel.
+
+    Args:
+        images: (N, C, H, W) float32, in [0, 1] before noise.
+        preprocessing: "mean" and "std", (C,) each.
+
+    Returns:
+        (N, C, H, W) float32; `images` themselves where the normalization changes nothing.
+    """
     mean, std = (np.asarray(preprocessing[key], dtype=np.float32) for key in ("mean", "std"))
     if not mean.any() and (std == 1).all():
         return images

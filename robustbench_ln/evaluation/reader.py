@@ -146,7 +146,17 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 def read_all(stream: NoisyImages, order: IntArray, readers: Sequence[Reader]) -> list[Counts | LnbenchError]:
     """Let every reader read the noisy images; return its counts, or why it could not finish.
 
-    The order is continued from its start as far as any reader needs it to fill its last batch.
+    Args:
+        stream: the noisy images.
+        order: (images,) indices of the images in use, as they are evaluated. It is continued from its start
+            as far as any reader needs it to fill its last batch.
+        readers: one or more, all on one device, of the same images.
+
+    Returns:
+        One entry a reader; one that fails keeps no other from its counts.
+
+    Raises:
+        LnbenchError: the user's own noise fails, which no reader gets past.
     """
     failed: dict[int, LnbenchError] = {}
     longest = max(reader.length for reader in readers)
@@ -187,6 +197,13 @@ def evaluate_clean(
         batch_size: N of a coupled mode.
         limit: use this many images, a fixed random choice.
         dtype: of the products, see `robustbench_ln.devices.DTYPES`.
+
+    Returns:
+        A share of 1.
+
+    Raises:
+        LnbenchError: as `norm_of` and `lay_out`, a label that the network has no output for, or logits that
+            are not finite.
     """
     norm, groups = norm_of(network)
     layout = lay_out(find_norm(norm).home_mode, norm, groups, batch_size)

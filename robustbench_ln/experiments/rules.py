@@ -105,8 +105,11 @@ def _tested(claim: Value | Bound | Ordering | Ratio | Collapse, curves: Sequence
     }
     images = _fewest_images(curves)
     if isinstance(claim, Ordering):
-        points = points_of(tables[0] - tables[1], images, share=False)
         subject = f"{first.label} less {curves[1].label}"
+        if claim.from_clean:
+            tables = [_change(table) for table in tables]
+            subject += ", each since sigma 0"
+        points = points_of(tables[0] - tables[1], images, share=False)
         most = math.inf if claim.most is None else claim.most / 100
         # A tie is not above.
         allowed = Allowed(claim.margin / 100, most, strict=claim.margin == 0)
@@ -114,6 +117,17 @@ def _tested(claim: Value | Bound | Ordering | Ratio | Collapse, curves: Sequence
     points = points_of(_ratios(*tables), images, share=False)
     allowed, asked = Allowed(*_ends(claim.least, claim.most)), _range(claim.least, claim.most)
     return _Tested(f"{first.label} over {curves[1].label}", points, allowed, asked, decimal, aside)
+
+
+def _change(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what accuracies, by sigma and seed, have changed by since sigma 0.
+
+    Raises:
+        UndecidedError: sigma 0 was not measured.
+    """
+    if 0.0 not in table.index:
+        raise UndecidedError("sigma 0 was not measured, so nothing tells how fast accuracy falls")
+    return (table - table.loc[0.0]).drop(index=0.0)
 
 
 def _ratios(of: pd.DataFrame, to: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.experiments.work import NetworkWork
+from robustbench_ln.experiments.work import NetworkWork, Obstacle
+from robustbench_ln.models.source_names import is_source
 from robustbench_ln.store.store import Store
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, missing
@@ -79,7 +80,8 @@ class Resources:
             trains at a time.
         threads: of torch in each of them.
         device: see `robustbench_ln.devices.choose_device`.
-        minutes: begin no pass, training or epoch later than this; None for no limit.
+        minutes: begin no training or epoch later than this, and no pass but those of networks that this run
+            has trained; None for no limit.
     """
 
     workers: int = 1
@@ -96,6 +98,35 @@ def look_through(networks: Sequence[NetworkWork], store: Store) -> list[Todo]:
         model = store.find_recipe(work.recipe.id)
         todo.append(Todo(work, model, missing(work.passes(model), finished)))
     return todo
+
+
+def without_starts(todo: Sequence[Todo]) -> tuple[list[Todo], dict[str, Obstacle]]:
+    """Return the work whose trainings can start, and why those of other benchmarks cannot.
+
+    A training that starts from weights outside the store, such as ImageNet's, cannot where they are missing.
+    """
+    from robustbench_ln.models.sources import load_source
+
+    obstacles: dict[str, Obstacle] = {}
+    errors: dict[str, LnbenchError | None] = {}
+    kept = []
+    for one in todo:
+        recipe = one.work.recipe
+        start = recipe.start if one.training else None
+        if start is not None and is_source(start) and start not in errors:
+            try:
+                load_source(start)
+            except LnbenchError as error:
+                errors[start] = error
+            else:
+                errors[start] = None
+        lacking = errors.get(start) if start is not None else None
+        if lacking is None:
+            kept.append(one)
+            continue
+        waiting = obstacles.get(recipe.benchmark, Obstacle(lacking, 0, 0))
+        obstacles[recipe.benchmark] = Obstacle(lacking, waiting.networks + 1, waiting.cells + one.cells)
+    return kept, obstacles
 
 
 def run_todo(
@@ -158,8 +189,13 @@ class _Run:
         if not self._passes and not may_train:
             return None
         if self._deadline is not None and time.monotonic() > self._deadline:
-            self.done.complete = False
-            return None
+            # What was trained here is measured here: its weights may not be there next time.
+            here = deque(waiting for waiting in self._passes if waiting[0].training)
+            self.done.complete &= len(here) == len(self._passes) and not self._trainings
+            self._passes = here
+            self._trainings.clear()
+            if not here:
+                return None
         threads, device = self.resources.threads, self.resources.device
         if self._passes:
             one, each = self._passes.popleft()

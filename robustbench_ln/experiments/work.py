@@ -12,12 +12,13 @@ from pathlib import Path
 
 from robustbench_ln.benchmarks.benchmark import PAPER, Benchmark
 from robustbench_ln.benchmarks.declared import Declared
+from robustbench_ln.benchmarks.experiment import Experiment
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.names import takes_image_size
 from robustbench_ln.data.open import open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.asked import Asked
-from robustbench_ln.experiments.needs import Need, needs_of, preset_of, shown_norms
+from robustbench_ln.experiments.needs import Need, count_cells, needs_of, preset_of, shown_norms
 from robustbench_ln.modes import modes_for
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.plan import NoisyPass, SweepSettings
@@ -68,18 +69,33 @@ class NetworkWork:
 
 
 @dataclass(frozen=True)
+class Obstacle:
+    """What keeps the networks of a benchmark from being trained and measured.
+
+    Attributes:
+        error: what is missing, and how to mend it.
+        networks: how many networks wait for it.
+        cells: how many cells of theirs.
+    """
+
+    error: LnbenchError
+    networks: int
+    cells: int
+
+
+@dataclass(frozen=True)
 class Work:
     """All that is asked for.
 
     Attributes:
         networks: in the order in which they are done.
         data: the data set of each benchmark, by its name.
-        obstacles: why the networks of a benchmark cannot be had, by its name.
+        obstacles: why networks of a benchmark cannot be trained, by its name.
     """
 
     networks: list[NetworkWork] = field(default_factory=list)
     data: dict[str, DataSet] = field(default_factory=dict)
-    obstacles: dict[str, LnbenchError] = field(default_factory=dict)
+    obstacles: dict[str, Obstacle] = field(default_factory=dict)
 
 
 def plan_work(
@@ -111,13 +127,13 @@ def plan_work(
             continue
         settings = preset_of(declared, name, asked.preset)
         try:
-            _check_preset(settings, name, asked.preset)
+            _check_preset(settings, asked.preset)
             spec = asked.data.get(settings.data, settings.data)
             size = settings.image_size if takes_image_size(spec) else None
             work.data[name] = open_data(spec, data_dir, size, on_note=on_note)
             work.networks.extend(_of_benchmark(declared, asked, name, settings, work.data[name]))
         except LnbenchError as error:
-            work.obstacles[name] = error
+            work.obstacles[name] = Obstacle(error, *_waiting(declared, asked, name, settings))
     work.networks[:] = _each_once(work.networks)
     order = list(names)
     work.networks.sort(
@@ -126,7 +142,7 @@ def plan_work(
     return work
 
 
-def _check_preset(settings: Benchmark, name: str, preset: str) -> None:
+def _check_preset(settings: Benchmark, preset: str) -> None:
     """Make sure that a shortened recipe is not silently the full one.
 
     Raises:
@@ -136,6 +152,31 @@ def _check_preset(settings: Benchmark, name: str, preset: str) -> None:
         raise LnbenchError(
             f"It has no preset '{preset}'.", f"It has: {', '.join((PAPER, *settings.presets))}."
         )
+
+
+def _waiting(declared: Declared, asked: Asked, name: str, settings: Benchmark) -> tuple[int, int]:
+    """Return how many networks and cells experiments ask of a benchmark, which needs no data."""
+    shown = [
+        experiment
+        for experiment in map(declared.experiment, dict.fromkeys(asked.experiments))
+        if name in experiment.benchmarks and experiment.figure != "histograms"
+    ]
+    if asked.seeds:
+        settings = settings.model_copy(update={"seeds": asked.seeds})
+    norms = {str(norm) for experiment in shown for norm in shown_norms(experiment, settings)}
+    needs = [
+        replace(need, settings=settings) for each in shown for need in _needs(declared, asked, each, name)
+    ]
+    return len(norms) * len(settings.seeds), count_cells(needs)
+
+
+def _needs(declared: Declared, asked: Asked, experiment: Experiment, name: str) -> list[Need]:
+    """Return the sweeps of an experiment over a benchmark, in the readings asked for."""
+    return [
+        need
+        for need in needs_of(declared, experiment, name, asked.preset)
+        if need.sweep.reading is None or need.sweep.reading in asked.readings
+    ]
 
 
 def _each_once(networks: list[NetworkWork]) -> list[NetworkWork]:
@@ -159,11 +200,7 @@ def _of_benchmark(
         experiment = declared.experiment(item)
         if name not in experiment.benchmarks or experiment.figure == "histograms":
             continue  # histograms are of images alone
-        needs = [
-            need
-            for need in needs_of(declared, experiment, name, asked.preset)
-            if need.sweep.reading is None or need.sweep.reading in asked.readings
-        ]
+        needs = _needs(declared, asked, experiment, name)
         norms = shown_norms(experiment, settings)
         for recipe in plan_recipes(name, settings, data, norms=norms, seeds=asked.seeds or None):
             own = [need for need in needs if (recipe.norm, recipe.norm_options) in need.norms]

@@ -11,6 +11,7 @@ from typing import Any
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.home import without_home
+from robustbench_ln.identity import label_of
 from robustbench_ln.intervals import wilson_interval
 from robustbench_ln.store.results import Results
 
@@ -63,7 +64,7 @@ def _find(results: Results, text: str, models: list[str], cells: list[str]) -> t
                 f"{len(found):,} cells and models in '{results.root}' match '{text}'.",
                 f"Name one: {listed}{more}.",
             )
-    beginnings = [name.partition(".")[0] for name in models]
+    beginnings = [label_of(name) for name in models]
     nearest = difflib.get_close_matches(text, [*beginnings, *models, *cells], n=1)
     raise LnbenchError(
         f"No cell or model in '{results.root}' is named '{text}'."

@@ -33,7 +33,7 @@ class Conversion:
         norm: the new norm.
         norm_options: the options in force, without those that differ between the layers.
         layers: what was replaced.
-        kept: names of BatchNorm1d layers, which stay as they are.
+        kept: names of all other norm layers, which stay as they are, with their kinds.
         parameters_before, parameters_after: of the whole network.
         draft: the converted network with its card.
     """
@@ -42,7 +42,7 @@ class Conversion:
     norm: str
     norm_options: Mapping[str, Any]
     layers: tuple[ConvertibleLayer, ...]
-    kept: tuple[str, ...]
+    kept: Mapping[str, str]
     parameters_before: int
     parameters_after: int
     draft: Draft
@@ -126,13 +126,21 @@ def convert_source(
         norm,
         in_force,
         tuple(layers),
-        tuple(
-            place for place, module in source.network.named_modules() if isinstance(module, nn.BatchNorm1d)
-        ),
+        _other_norms(source.network),
         count_parameters(source.network).trainable,
         count_parameters(converted).trainable,
         draft,
     )
+
+
+def _other_norms(network: nn.Module) -> dict[str, str]:
+    """Return the names, with their kinds, of layers that are called norms and are not BatchNorm2d."""
+    kinds = {place: type(module) for place, module in network.named_modules()}
+    return {
+        place: kind.__name__
+        for place, kind in kinds.items()
+        if "norm" in kind.__name__.lower() and not issubclass(kind, nn.BatchNorm2d)
+    }
 
 
 def import_source(

@@ -13,7 +13,7 @@ from urllib.error import URLError
 
 import torch
 
-from robustbench_ln.errors import LnbenchError, UnknownNameError
+from robustbench_ln.errors import LnbenchError, UnknownNameError, first_line
 from robustbench_ln.models.library import (
     check_timm_name,
     optional_package,
@@ -135,7 +135,7 @@ def _from_torchvision(name: str, weights: Any) -> Trained:
                 "and nothing in it was executed.",
                 "Remove it to have it downloaded again.",
             ) from error
-        reason = _reason(error.reason if isinstance(error, URLError) else error)
+        reason = first_line(error.reason if isinstance(error, URLError) else error)
         raise LnbenchError(
             f"The weights '{weights.name}' of torchvision:{name} are not in '{path}' "
             f"and cannot be downloaded: {reason}.",
@@ -164,12 +164,8 @@ def _from_timm(name: str) -> Trained:
     except Exception as error:
         # The hub's client raises many kinds, its own among them.
         raise LnbenchError(
-            f"The weights of timm:{name} cannot be had: {_reason(error)}.",
+            f"The weights of timm:{name} could not be loaded: {first_line(error)}.",
             "They are kept in the Hugging Face cache (HF_HOME); or name a copy as FILE, "
             f"with --network timm:{name}.",
         ) from error
     return Trained(network.state_dict(), str(config.tag or ""), None)
-
-
-def _reason(error: object) -> str:
-    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

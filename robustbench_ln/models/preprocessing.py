@@ -20,7 +20,19 @@ def known_preprocessing(
     std: Sequence[float] | None,
     remarks: list[str],
 ) -> tuple[Preprocessing, str]:
-    """Return the mean and deviation in force, and where they come from."""
+    """Return the mean and deviation in force, and where they come from.
+
+    Args:
+        named: the source.
+        channels: C of the images.
+        mean: given ones, of each channel or one for all, of images in [0, 1]; None for what is known.
+        std: the same of the deviation.
+        remarks: what the user should know is added.
+
+    Raises:
+        UnknownNameError: an unknown network or unknown weights.
+        LnbenchError: as `chosen_preprocessing`, or the network's package is not installed.
+    """
     if named.file is None:
         card = library_card(named.network, named.weights)
         usual, origin = {"mean": card.mean, "std": card.std}, card.origin
@@ -44,7 +56,19 @@ def chosen_preprocessing(
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
 ) -> tuple[Preprocessing, str]:
-    """Return the mean and deviation in force, given ones over usual ones, and where they come from."""
+    """Return the mean and deviation in force, given ones over usual ones, and where they come from.
+
+    Args:
+        usual: the numbers without options.
+        origin: where these come from.
+        channels: C of the images.
+        mean: given ones, of each channel or one for all, of images in [0, 1]; None for the usual ones.
+        std: the same of the deviation.
+
+    Raises:
+        LnbenchError: neither one number nor one a channel, one that is not finite, a mean above 1, or a
+            deviation that is not above 0.
+    """
     given = (mean is not None) + (std is not None)
     if given:
         origin = "the options" if given == 2 else f"the options and {origin}"

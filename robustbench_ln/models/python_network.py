@@ -81,9 +81,9 @@ def call_factory(factory: Factory) -> nn.Module:
     try:
         with messages_apart():
             network = factory()
+    except LnbenchError:
+        raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, LnbenchError):
-            raise
         raise LnbenchError(
             f"{what} failed: {reason(error, file)}.",
             "It is called without arguments; call it in Python to see more.",

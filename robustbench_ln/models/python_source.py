@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from robustbench_ln.devices import seeded
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import random_key
 from robustbench_ln.models.python_network import Factory, call_factory, factory_version, find_factory
 from robustbench_ln.models.source_names import SourceName
 from robustbench_ln.user_code import allow, origin_of, reason
@@ -53,8 +53,7 @@ def make_network(named: SourceName, image_size: int | None) -> PythonNetwork:
     factory = find_factory(named.code, named.function)
     what = f"The network of '{named.function}' in {origin_of(factory)}"
     allow(named.code)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random_key(0, "weights")[0] >> 1)
+    with seeded(0, "weights"):
         network = call_factory(factory)
     size = image_size or getattr(factory, "image_size", None)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:

@@ -65,13 +65,13 @@ def parse_source(text: str) -> SourceName:
             or len(weights) > 1
             or (not fixed and weights and weights != ["none"])
         ):
-            raise LnbenchError(f"Source '{text}' has not the form of one.", f"Write {FORMS}.")
+            raise LnbenchError(f"'{text}' is not a valid source.", f"Write {FORMS}.")
         return SourceName(network, weights[0] if weights else "", None)
     if text.startswith("python:"):
         found = re.fullmatch(r"python:(.+):([A-Za-z_]\w*)", text, re.ASCII)
         if found is None or not re.fullmatch(r"[\w.-]+", module_name(found[1]), re.ASCII):
             raise LnbenchError(
-                f"Source '{text}' has not the form of one.",
+                f"'{text}' is not a valid source.",
                 "Write python:MODULE:FUNCTION or python:FILE.py:FUNCTION.",
             )
         return SourceName(f"python:{module_name(found[1])}:{found[2]}", "", None, found[1], found[2])

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.devices import seeded
+from robustbench_ln.errors import LnbenchError, first_line
 from robustbench_ln.home import without_home
-from robustbench_ln.identity import random_key
 from robustbench_ln.models.library import library_network
 from robustbench_ln.models.library_weights import Trained, library_card, library_weights
 from robustbench_ln.models.preprocessing import Preprocessing, chosen_preprocessing, known_preprocessing
@@ -265,9 +265,8 @@ def _check_takes(network: nn.Module, shape: tuple[int, int, int], classes: int, 
         with torch.inference_mode():
             logits = network.eval()(torch.zeros(2, *shape))
     except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise LnbenchError(
-            f"Network '{architecture}' does not take images of {size}: {reason}.",
+            f"Network '{architecture}' does not take images of {size}: {first_line(error)}.",
             "Give another --image-size N.",
         ) from error
     if not isinstance(logits, Tensor) or logits.shape != (2, classes):
@@ -276,8 +275,7 @@ def _check_takes(network: nn.Module, shape: tuple[int, int, int], classes: int, 
 
 def _seeded(architecture: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
     """Build an architecture with its own norms, drawing as a training of seed 0 draws its initial weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random_key(0, "weights")[0] >> 1)
+    with seeded(0, "weights"):
         if is_library_network(architecture):
             return library_network(architecture, shape, classes)
         return build_network(architecture, image_shape=shape, num_classes=classes, norm="batchnorm")

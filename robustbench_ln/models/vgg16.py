@@ -25,6 +25,9 @@ class Vgg16(nn.Module):
     Shape:
         Input (N, C, H, W), N at least 2 in training; output (N, num_classes) logits.
 
+    Attributes:
+        undecayed: layers whose kernels weight decay leaves alone: the last one, as in the authors' code.
+
     Raises:
         LnbenchError: images that five poolings leave nothing of, or a training batch of one image.
 
@@ -33,6 +36,8 @@ class Vgg16(nn.Module):
         dropout .3 after the first norm alone; dense 512, ReLU and a BatchNorm with running statistics for
         every norm, which no test-time mode changes; Glorot-uniform kernels, zero biases.
     """
+
+    undecayed = ("classifier.4",)
 
     def __init__(
         self, image_shape: tuple[int, int, int], num_classes: int, norm: Callable[[int], nn.Module]

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, first_line
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.state_files import load_state
 from robustbench_ln.store.stored import StoredModel
@@ -33,8 +33,7 @@ def load_network(model: StoredModel) -> nn.Module:
     except LnbenchError:
         raise
     except (OSError, ValueError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LnbenchError(f"Weights '{weights}' cannot be read: {reason}.", hint) from error
+        raise LnbenchError(f"Weights '{weights}' cannot be read: {first_line(error)}.", hint) from error
 
 
 def build_stored(card: Mapping[str, Any], weights: bytes) -> nn.Module:

@@ -256,7 +256,7 @@ def add_noise(
     array = images if isinstance(images, np.ndarray) else images.detach().cpu().numpy()
     positions = np.arange(len(array)) if indices is None else np.asarray(indices)
     if positions.shape != (len(array),):
-        raise LnbenchError(f"{len(array)} images need {len(array)} indices, but {positions.size} came.")
+        raise LnbenchError(f"Expected {len(array)} indices (one per image), got {positions.size}.")
     if not np.issubdtype(positions.dtype, np.integer) or (positions < 0).any():
         raise LnbenchError("Indices must be integers of 0 or more.")
     noisy = spec.corrupt(array, sigmas[0], seed, positions)

@@ -157,6 +157,11 @@ def _batch_norms(model: nn.Module) -> dict[nn.BatchNorm2d, list[str]]:
     found: dict[nn.BatchNorm2d, list[str]] = {}
     for name, module in model.named_modules(remove_duplicate=False):
         kind = type(module).__name__
+        if isinstance(module, nn.LazyBatchNorm2d) and module.has_uninitialized_params():
+            raise LnbenchError(
+                f"Layer '{name}' is a {kind} that has not seen an image yet, so its channels are not known.",
+                "Call the network once on images of the right shape, then convert it.",
+            )
         if isinstance(module, nn.BatchNorm2d):
             if not _plain(module) and [child for child, _ in module.named_children()] != ["drop", "act"]:
                 raise LnbenchError(

@@ -87,9 +87,9 @@ class _Own:
         try:
             with messages_apart():
                 layer = self._builder(channels, **options)
+        except LnbenchError:
+            raise
         except Exception as error:
-            if isinstance(error, LnbenchError):
-                raise
             raise LnbenchError(
                 f"{what} cannot be built for {channels} channels{given}: {reason(error)}.",
                 "Mend it, or choose other options.",

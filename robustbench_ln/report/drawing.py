@@ -23,14 +23,16 @@ from robustbench_ln.report.formats import visible
 
 #: Inches; 72 points each, so that the text of a figure is as large as the page's.
 WIDTH = 7.4
-_INK, _RULE = "#26241f", "#d8d5cd"
+#: Of text and what is drawn as black, and of lines that are no data.
+INK, MUTED = "#26241f", "#5b5853"
+_RULE = "#d8d5cd"
 # Letters are measured in DejaVu Sans, which matplotlib brings along, so that every machine gives the same
 # bytes; viewers see the fonts after it, which are narrower, so that nothing is cut off.
 _MEASURED = "DejaVu Sans"
 _STYLE: dict[Any, Any] = {
-    "axes.edgecolor": _INK,
+    "axes.edgecolor": INK,
     "axes.grid.axis": "y",
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.labelsize": 9.5,
     "axes.linewidth": 0.8,
     "axes.spines.right": False,
@@ -52,12 +54,12 @@ _STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "lnbench",
-    "text.color": _INK,
+    "text.color": INK,
     # Names of classes and models may hold dollar signs.
     "text.parse_math": False,
-    "xtick.color": _INK,
+    "xtick.color": INK,
     "xtick.labelsize": 9,
-    "ytick.color": _INK,
+    "ytick.color": INK,
     "ytick.labelsize": 9,
 }
 # seaborn's colour-blind palette without its two palest colours, which vanish on white.

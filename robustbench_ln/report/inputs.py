@@ -171,14 +171,14 @@ def gather(store: Results, data_dir: Path, selection: Selection = ALL) -> Inputs
     )
 
 
-def spread_sigmas(sigmas: npt.ArrayLike, parts: tuple[float, ...] = (0, 0.25, 0.5, 1)) -> list[float]:
-    """Return the sigmas nearest to some parts of the largest, each once.
+def spread_sigmas(sigmas: npt.ArrayLike) -> list[float]:
+    """Return the sigmas nearest to 0, a quarter, a half and all of the largest, each once.
 
     >>> spread_sigmas([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4])
     [0.0, 1.0, 2.0, 4.0]
     """
     known = np.unique(np.asarray(sigmas, dtype=np.float64))
-    nearest = [float(known[np.abs(known - part * known[-1]).argmin()]) for part in parts]
+    nearest = [float(known[np.abs(known - part * known[-1]).argmin()]) for part in (0, 0.25, 0.5, 1)]
     return list(dict.fromkeys(nearest))
 
 

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from robustbench_ln.noise import NoiseFamily
-from robustbench_ln.report.drawing import Styles
+from robustbench_ln.report.drawing import INK, MUTED, Styles
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import percent, percent_range, sigma_text
 
@@ -23,7 +23,6 @@ from robustbench_ln.report.formats import percent, percent_range, sigma_text
 LETTERS = 12
 #: Points of a line that have markers, at most.
 _MARKED = 14
-_CHANCE = "#5b5853"
 #: In front of the lines, and whole at the edge.
 _ABOVE: dict[str, Any] = {"zorder": 4, "clip_on": False}
 
@@ -83,7 +82,7 @@ def accuracy_axis(axes: Axes) -> None:
 
 def draw_chance(axes: Axes, chance: float, *, named: bool = True) -> None:
     """Draw the accuracy of guessing, a share of 1."""
-    axes.axhline(chance, color=_CHANCE, linewidth=0.9, dashes=(4, 3), zorder=2)
+    axes.axhline(chance, color=MUTED, linewidth=0.9, dashes=(4, 3), zorder=2)
     if named:
         axes.annotate(
             f"chance\n{100 * chance:.3g} %",
@@ -91,7 +90,7 @@ def draw_chance(axes: Axes, chance: float, *, named: bool = True) -> None:
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=8.5,
-            color=_CHANCE,
+            color=MUTED,
         )
 
 
@@ -104,9 +103,7 @@ def draw_printed(axes: Axes, sigma: float, accuracy: float, colour: Any) -> None
 
 def paper_handle() -> Line2D:
     """Return the entry of a legend for the numbers that the paper prints."""
-    return Line2D(
-        [], [], linestyle="", marker="o", markersize=8, mfc="none", mec="#26241f", mew=1.4, label="paper"
-    )
+    return Line2D([], [], linestyle="", marker="o", markersize=8, mfc="none", mec=INK, mew=1.4, label="paper")
 
 
 def add_legend(

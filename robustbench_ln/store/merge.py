@@ -96,7 +96,7 @@ def _copy_cells(source: Results, into: Store, merged: Merged) -> None:
 def _agree(into: Store, cell_id: str, counts: Counts) -> bool:
     """Return whether a cell that is there has the same counts, as far as both have them.
 
-    Records of schema 1 have no calibration, which makes their cell no other one.
+    Where one of them did not count calibration, that makes it no other cell.
     """
     there = into.counts(cell_id)
     known = [one.calibration.numbers() for one in (there, counts) if one.calibration is not None]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.calibration import NOTHING, Calibration
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, NewerVersionError
 from robustbench_ln.identity import parse_json
 from robustbench_ln.store.factored import Factored
 from robustbench_ln.store.results import Log, Results
@@ -33,7 +33,8 @@ class PackedStore(Results):
         root: the file.
 
     Raises:
-        LnbenchError: it is not a file of packed results, is damaged, or a newer lnbench wrote it.
+        NewerVersionError: a newer lnbench wrote it.
+        LnbenchError: it is not a file of packed results, or is damaged.
     """
 
     def __init__(self, root: Path) -> None:
@@ -44,7 +45,7 @@ class PackedStore(Results):
         if not isinstance(header.get("schema"), int):
             raise self._damaged("its header names no schema")
         if header["schema"] > SCHEMA_VERSION:
-            raise LnbenchError(f"'{root}' was written by a newer lnbench.", "Update lnbench to read it.")
+            raise NewerVersionError(f"'{root}' was written by a newer lnbench.")
         self._schema: int = header["schema"]
 
     @property
@@ -53,6 +54,10 @@ class PackedStore(Results):
         if self.root.suffix == ".html":
             return self.root.with_name(f"{self.root.name}.html")
         return self.root.with_suffix(".html")
+
+    def page(self, name: str) -> Path:
+        """Return a file beside this one, its name before the page's."""
+        return self.root.with_name(f"{self.root.stem}-{name}")
 
     @property
     def table(self) -> None:
@@ -247,18 +252,18 @@ class PackedStore(Results):
             found = Factored(table, self._array(codes))
             if found.codes.shape[1] != len(self.cells):
                 raise ValueError(f"{found.codes.shape[1]} documents for {len(self.cells)} cells")
+        except LnbenchError:
+            raise
         except (ValueError, TypeError, AttributeError) as error:
-            if isinstance(error, LnbenchError):
-                raise
             raise self._damaged(str(error)) from error
         return found
 
     def _json(self, member: str) -> Any:
         try:
             return parse_json(self._array(member).tobytes())
+        except LnbenchError:
+            raise
         except ValueError as error:
-            if isinstance(error, LnbenchError):
-                raise
             raise self._damaged(str(error)) from error
 
     def _array(self, member: str) -> npt.NDArray[Any]:

@@ -40,6 +40,14 @@ class Results(ABC):
     def report(self) -> Path:
         """Where the report goes unless told otherwise."""
 
+    @abstractmethod
+    def page(self, name: str) -> Path:
+        """Return where another page of the results goes unless told otherwise.
+
+        Raises:
+            LnbenchError: a link stands there, which leads out of the folder.
+        """
+
     @property
     @abstractmethod
     def table(self) -> Path | None:
@@ -92,7 +100,8 @@ class Results(ABC):
         """Return a cell's schema, identity and integer counts, the content of record.json.
 
         Raises:
-            LnbenchError: it is missing, broken, or a newer lnbench wrote it.
+            NewerVersionError: a newer lnbench wrote it.
+            LnbenchError: it is missing or broken.
         """
 
     @abstractmethod
@@ -166,7 +175,7 @@ def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]
     try:
         digest = content_hash(record["identity"])
     except ValueError as error:
-        raise LnbenchError(f"Its identity is no JSON that has one text: {error}.", hint) from error
+        raise LnbenchError(f"Its identity cannot be written as canonical JSON: {error}.", hint) from error
     if cell_id.rpartition("-")[2] != digest:
         raise LnbenchError("Its name is not the hash of its identity: something changed it.", hint)
     shape = counts.confusion.shape

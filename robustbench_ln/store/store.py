@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from robustbench_ln.calibration import Calibration
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, NewerVersionError
 from robustbench_ln.identity import canonical_json, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
@@ -44,11 +44,7 @@ class Store(Results):
         return self.page("report.html")
 
     def page(self, name: str) -> Path:
-        """Return where a page of the results goes unless told otherwise.
-
-        Raises:
-            LnbenchError: a link stands there, which leads out of the folder.
-        """
+        """Return a file of this name in the folder."""
         return self._own(self.root / name, "Name the page itself with --out FILE, or remove the link.")
 
     @property
@@ -126,13 +122,31 @@ class Store(Results):
         return self._own(self.root / "models" / f".training-{recipe_id}")
 
     def publish_model(self, model_id: str, write: Callable[[Path], None]) -> StoredModel:
-        """Publish a trained network whole; an equal one that is there already is kept."""
+        """Publish a trained network whole; an equal one that is there already is kept.
+
+        Args:
+            model_id: its name.
+            write: fills the folder that it is given.
+
+        Raises:
+            LnbenchError: a name that the store refuses, a link in the way, or a card that cannot be read.
+            OSError: it cannot be written.
+        """
         folder = self._entry("models", model_id)
         publish_directory(folder, write)
         return self._model(folder)
 
     def add_weights(self, model: StoredModel, weights: Callable[[], bytes]) -> None:
-        """Give a network its weights, where it came without them, from packed results."""
+        """Give a network its weights, where it came without them, from packed results.
+
+        Args:
+            model: of this store.
+            weights: called for the content of weights.safetensors where the network has none.
+
+        Raises:
+            LnbenchError: a link is in the way.
+            OSError: they cannot be written.
+        """
         if not model.has_weights:
             self._entry("models", model.id)
             publish_file(model.weights, weights())
@@ -142,11 +156,11 @@ class Store(Results):
         try:
             card = parse_json(path.read_bytes())
             if card["schema"] > SCHEMA_VERSION:
-                raise LnbenchError(f"'{path}' was written by a newer lnbench.", "Update lnbench to read it.")
+                raise NewerVersionError(f"'{path}' was written by a newer lnbench.")
             check_card(card)
+        except LnbenchError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, LnbenchError):
-                raise
             raise LnbenchError(
                 f"Model card '{path}' cannot be read: {error}.", f"Remove '{folder}'."
             ) from error
@@ -162,17 +176,18 @@ class Store(Results):
         """Return the content of a cell's record.json.
 
         Raises:
-            LnbenchError: it is missing, broken, or a newer lnbench wrote it.
+            NewerVersionError: a newer lnbench wrote it.
+            LnbenchError: it is missing or broken.
         """
         path = self.root / "cells" / cell_id / "record.json"
         try:
             record: dict[str, Any] = parse_json(path.read_bytes())
             if record["schema"] > SCHEMA_VERSION:
-                raise LnbenchError(f"'{path}': a newer lnbench wrote it.", "Update lnbench to read it.")
+                raise NewerVersionError(f"'{path}': a newer lnbench wrote it.")
             flatten(record)
+        except LnbenchError:
+            raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            if isinstance(error, LnbenchError):
-                raise
             raise LnbenchError(
                 f"'{path}': it is not a readable record ({type(error).__name__}: {error}).",
                 "Remove the folder to have the cell measured again.",
@@ -195,7 +210,19 @@ class Store(Results):
     def publish_cell(
         self, cell_id: str, identity: Mapping[str, Any], counts: Counts, how: Mapping[str, Any]
     ) -> bool:
-        """Publish a finished cell; False when it was there already."""
+        """Publish a finished cell; False when it was there already, which is kept.
+
+        Args:
+            cell_id: its name.
+            identity: all that can change its counts.
+            counts: of its images.
+            how: where and when it was measured; no part of the identity.
+
+        Raises:
+            LnbenchError: a name that the store refuses, or a link in the way.
+            OSError: it cannot be written.
+            ValueError: a number that JSON cannot carry.
+        """
         archive = _archive(counts)
         record = {"schema": SCHEMA_VERSION, "identity": identity, "counts": counts.record()}
 
@@ -212,6 +239,10 @@ class Store(Results):
         Args:
             cell_id: a finished cell.
             counts: the same as the cell's, with predictions.
+
+        Raises:
+            LnbenchError: a name that the store refuses, or a link in the way.
+            OSError: they cannot be written.
         """
         publish_file(self._entry("cells", cell_id) / "arrays.npz", _archive(counts))
 
@@ -238,11 +269,17 @@ class Store(Results):
     # Runs and failures
 
     def publish_run(self, run_id: str, record: Mapping[str, Any]) -> None:
-        """Write what is known of one invocation."""
+        """Write what is known of one invocation, over what was written of it before.
+
+        Raises:
+            LnbenchError: a name that the store refuses, or a link in the way.
+            OSError: it cannot be written.
+            ValueError: a number that JSON cannot carry.
+        """
         publish_file(self._entry("runs", f"{run_id}.json"), canonical_json(record).encode())
 
     def publish_failure(self, cell_id: str, run_id: str, record: Mapping[str, Any]) -> None:
-        """Write why a cell could not be measured."""
+        """Write why a cell could not be measured; the errors are those of `publish_run`."""
         publish_file(self._entry("failures", f"{cell_id}.{run_id}.json"), canonical_json(record).encode())
 
     def _entry(self, kind: str, name: str) -> Path:

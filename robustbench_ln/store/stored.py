@@ -26,7 +26,7 @@ class Counts:
         confusion: (classes, classes) int64, [true, predicted].
         predictions: (images,) predicted class of each image in use, by ascending index; None for a cell
             that comes from packed results, which leave them out.
-        calibration: how sure the network was; None for a cell of schema 1, which did not count it.
+        calibration: how sure the network was; None where it was not counted.
     """
 
     confusion: npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, NewerVersionError
 from robustbench_ln.identity import content_hash, parse_json, recipe_id
 from robustbench_ln.store.leftovers import find_leftovers
 from robustbench_ln.store.open import check_there, open_store
@@ -132,10 +132,10 @@ def _check_place(root: Path, kind: str, name: str) -> None:
 def _check_cell(store: Results, cell_id: str) -> None:
     try:
         _, counts = checked_cell(store, cell_id)
+    except NewerVersionError:
+        raise
     except LnbenchError as error:
-        # A newer version's record is whole: it must not be removed.
-        newer = error.hint.startswith("Update")
-        raise error if newer else LnbenchError(error.message, _AGAIN) from error
+        raise LnbenchError(error.message, _AGAIN) from error
     if counts.predictions is not None:
         classes = len(counts.confusion)
         known = (counts.predictions >= 0) & (counts.predictions < classes)
@@ -153,7 +153,7 @@ def _check_model(store: Results, model_id: str) -> None:
     try:
         digest = recipe_id(model.card["recipe"])
     except ValueError as error:
-        raise LnbenchError(f"Its recipe is no JSON that has one text: {error}.", again) from error
+        raise LnbenchError(f"Its recipe cannot be written as canonical JSON: {error}.", again) from error
     if recipe != digest:
         raise LnbenchError("Its name is not the hash of its recipe: something changed it.", again)
     if model.card.get("weights") != weights:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from robustbench_ln.identity import canonical_json
+from robustbench_ln.identity import canonical_json, label_of
 from robustbench_ln.modes import Layout, Vote
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.store.stored import StoredModel
@@ -114,7 +114,7 @@ class Cell:
         """The network, its mode, the order and seeds where they are not the usual ones, and the noise."""
         layout = self.layout
         sets = f" of {layout.images * layout.copies}" if layout.coupled else ""
-        network = self.model.id.partition(".")[0]
+        network = label_of(self.model.id)
         mode = layout.blend.text if layout.blend else layout.mode
         coupling = self.curve.identity["coupling"] or {}
         order = coupling.get("order", "shuffled")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.identity import label_of
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.sweep.cell import Cell
@@ -90,7 +91,7 @@ class CleanCheck:
     @property
     def sentence(self) -> str:
         """What a person is told of it; empty where there is nothing to tell."""
-        name = self.model.id.partition(".")[0]
+        name = label_of(self.model.id)
         text = (
             f"{name} in mode {self.mode}: clean accuracy {self.accuracy:.2%} "
             f"({self.low:.2%} to {self.high:.2%}, {self.images:,} images of {self.data})"

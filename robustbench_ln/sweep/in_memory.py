@@ -172,7 +172,9 @@ def _as_arrays(images: npt.NDArray[np.uint8] | torch.Tensor, labels: npt.ArrayLi
             "Multiply images in [0, 1] by 255 and round.",
         )
     if classes.shape != (len(pixels),) or not len(pixels) or not np.issubdtype(classes.dtype, np.integer):
-        raise LnbenchError(f"{len(pixels)} images need as many integer labels, but {classes.shape} came.")
+        raise LnbenchError(
+            f"Expected {len(pixels)} integer labels (one per image), got {classes.shape} {classes.dtype}."
+        )
     if classes.min() < 0:
-        raise LnbenchError(f"Labels must be 0 or more, but {classes.min()} came.")
+        raise LnbenchError(f"Labels must be 0 or more, got {classes.min()}.")
     return Arrays(pixels, classes.astype(np.int64))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.data.dataset import Arrays
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, first_line
 from robustbench_ln.models.weights import build_stored
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.measure import Measured, measure
@@ -153,12 +153,12 @@ def _result(ray: Any, reference: Any) -> Measured:
     except ray.exceptions.RayTaskError as error:
         raise LnbenchError(
             "A node of the Ray cluster could not measure: "
-            f"{type(error.cause).__name__}: {_first_line(error.cause)}",
+            f"{type(error.cause).__name__}: {first_line(error.cause)}.",
             "Install the same lnbench, with torch, on every node.",
         ) from error
     except ray.exceptions.RayError as error:
         raise LnbenchError(
-            f"The Ray cluster lost a task {_RETRIES + 1} times: {_first_line(error)}",
+            f"The Ray cluster lost a task {_RETRIES + 1} times: {first_line(error)}.",
             "What was finished is kept: run the same command again.",
         ) from error
     if isinstance(measured, LnbenchError):
@@ -189,7 +189,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
         )
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise LnbenchError(
-            f"There is no Ray cluster at '{named}': {_first_line(error)}.",
+            f"There is no Ray cluster at '{named}': {first_line(error)}.",
             "Start one with ray start --head, and name the address that it prints.",
         ) from error
     try:
@@ -220,7 +220,3 @@ def _check_fits(ray: Any, threads: int, gpus: int) -> None:
     if not any(node.get("CPU", 0) >= threads and node.get("GPU", 0) >= gpus for node in nodes):
         what = f"{threads} CPUs and a GPU" if gpus else f"{threads} CPUs"
         raise LnbenchError(f"No node of the Ray cluster has {what}.", "Use fewer --threads, or --device cpu.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

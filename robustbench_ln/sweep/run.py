@@ -1,6 +1,6 @@
 """Run the cells that are missing: pass by pass, in this process or in several.
 
-The parent imports no torch when workers do the measuring.
+The parent imports no torch when workers do the measuring on CPUs.
 """
 
 from __future__ import annotations
@@ -94,19 +94,34 @@ def run_passes(
             cell is a failure.
     """
     outcomes: list[Outcome] = []
-    calls = (pass_call(store, one, run_id, threads, device) for one in passes)
+    calls = (pass_call(store, one, run_id, threads, device, keep=True) for one in passes)
 
     def done(call: Call, future: Future[list[Outcome]]) -> None:
         outcomes.extend(future.result())
         on_pass(future.result())
 
-    run_calls(min(workers, max(len(passes), 1)), lambda: next(calls, None), done)
+    try:
+        run_calls(min(workers, max(len(passes), 1)), lambda: next(calls, None), done)
+    finally:
+        # Those of workers go with them.
+        _kept.clear()
     return outcomes
 
 
-def pass_call(store: Store, one: NoisyPass, run_id: str, threads: int, device: str) -> Call:
-    """Return the call that measures and publishes the cells of one pass and returns their outcomes."""
-    return Call(_run_pass, (store.root, one, run_id, threads, device))
+def pass_call(
+    store: Store, one: NoisyPass, run_id: str, threads: int, device: str, *, keep: bool = False
+) -> Call:
+    """Return the call that measures and publishes the cells of one pass and returns their outcomes.
+
+    Args:
+        store: where cells go.
+        one: the pass.
+        run_id: names the invocation in each cell's `how.json`.
+        threads: of torch.
+        device: see `robustbench_ln.devices.choose_device`.
+        keep: leave the networks on a GPU for the next pass; else what trains next finds its memory free.
+    """
+    return Call(_run_pass, (store.root, one, run_id, threads, device, keep))
 
 
 def publish(store: Store, one: NoisyPass, measured: Measured, run_id: str) -> list[Outcome]:
@@ -137,7 +152,7 @@ def publish_failures(store: Store, cells: Sequence[Cell], error: LnbenchError, r
 
 
 def _run_pass(
-    report: Report, root: Path, one: NoisyPass, run_id: str, threads: int, device: str
+    report: Report, root: Path, one: NoisyPass, run_id: str, threads: int, device: str, keep: bool
 ) -> list[Outcome]:
     """Measure and publish the cells of one pass."""
     from robustbench_ln.sweep.measure import measure
@@ -150,8 +165,7 @@ def _run_pass(
     if not one.cells:
         return outcomes
     measured = measure(one, one.data.arrays("test"), networks, threads, device)
-    if measured.how["device"] != "cpu":
-        # What trains next needs a GPU's memory.
+    if not keep and measured.how["device"] != "cpu":
         _kept.clear()
     return [*outcomes, *publish(Store(root), one, measured, run_id)]
 
@@ -159,7 +173,8 @@ def _run_pass(
 def _networks(one: NoisyPass) -> tuple[dict[str, nn.Module], dict[str, tuple[list[Cell], LnbenchError]]]:
     """Return the networks of a pass, and the cells of those that cannot be read with the reason.
 
-    Networks are kept for the next pass, which mostly has the same.
+    Networks are kept for the next pass, which mostly has the same; others of before are let go first, so
+    that memory holds those of one pass.
     """
     from robustbench_ln.models.weights import load_network
 

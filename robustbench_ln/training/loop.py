@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,11 +22,18 @@ from torch import nn
 from robustbench_ln.allocator import keep_freed_memory
 from robustbench_ln.benchmarks.training import TrainSettings
 from robustbench_ln.data.dataset import DataSet
-from robustbench_ln.devices import choose_device, computing_in, device_label, full_precision, memory_checked
+from robustbench_ln.devices import (
+    choose_device,
+    computing_in,
+    device_label,
+    full_precision,
+    memory_checked,
+    seeded,
+)
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.evaluation.reader import evaluate_clean
 from robustbench_ln.home import without_home
-from robustbench_ln.identity import random_key
+from robustbench_ln.identity import random_seed
 from robustbench_ln.models.card import draft_model, publish_draft
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.store.results import Log
@@ -109,7 +116,7 @@ def _train(
     test_images: int | None,
     on_epoch: Callable[[Epoch], None],
 ) -> StoredModel:
-    with _seeded(recipe.seed, "weights", device):
+    with seeded(recipe.seed, "weights", device):
         network = build_network(
             recipe.network,
             image_shape=recipe.image_shape,
@@ -137,7 +144,7 @@ def _train(
     for epoch in progress.epochs if ranks.leads else ():
         on_epoch(epoch)
     for number in range(len(progress.epochs) + 1, recipe.train.epochs + 1):
-        with _seeded(recipe.seed, f"epoch {number}", device):
+        with seeded(recipe.seed, f"epoch {number}", device):
             done = _train_epoch(number, recipe, parallel, optimizer, images, ranks)
             accuracy = ranks.on_first(
                 lambda: evaluate_clean(
@@ -170,10 +177,18 @@ def _on_cpu(state: Any) -> Any:
 
 
 def _optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """Return the optimizer; weight decay is on the kernels of convolutions and dense layers alone."""
+    """Return the optimizer; weight decay is on the kernels of convolutions and dense layers alone.
+
+    A network may leave layers out of it by their names in `undecayed`.
+    """
+    left_out = getattr(network, "undecayed", ())
     groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     if settings.weight_decay:
-        layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+        layers = [
+            module
+            for name, module in network.named_modules()
+            if isinstance(module, nn.Conv2d | nn.Linear) and name not in left_out
+        ]
         kernels = dict.fromkeys(layer.weight for layer in layers)
         others = [parameter for parameter in network.parameters() if parameter not in kernels]
         groups = [{"params": list(kernels), "weight_decay": settings.weight_decay}, {"params": others}]
@@ -205,7 +220,7 @@ def _train_epoch(
     order = torch.randperm(len(images))
     if not ranks.leads:
         # The order is common to all; what is drawn for the rows, such as dropout, is not.
-        torch.manual_seed(random_key(recipe.seed, f"epoch {number} rank {ranks.rank}")[0] >> 1)
+        torch.manual_seed(random_seed(recipe.seed, f"epoch {number} rank {ranks.rank}"))
     rate, losses, hits = 0.0, [], []
     for position, rows in enumerate(torch.split(order[: batches * size], size)):
         rate = learning_rate(recipe.train, (number - 1) * batches + position, batches)
@@ -263,11 +278,3 @@ def _publish(
     model = publish_draft(draft, store)
     shutil.rmtree(store.training_folder(recipe.id), ignore_errors=True)
     return model
-
-
-@contextmanager
-def _seeded(seed: int, purpose: str, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators for one purpose, and give the caller's state back afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(random_key(seed, purpose)[0] >> 1)
-        yield

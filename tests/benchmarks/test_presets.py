@@ -6,6 +6,7 @@ import pytest
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.benchmarks.find import find_config
+from robustbench_ln.benchmarks.printed import paper_values
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.experiments.needs import needs_of
 from robustbench_ln.norms.registry import resolve_options
@@ -214,6 +215,55 @@ def test_the_packaged_file_declares_every_item_of_the_paper(tmp_path, monkeypatc
             assert "quick" in declared.benchmark(benchmark).presets
         readings = {sweep.reading for sweep in experiment.sweeps}
         assert readings != {"code"}, "what the paper's text says can be run"
+
+
+def test_every_number_that_the_paper_prints_is_declared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    declared = load_declared(find_config(None))
+    printed = [
+        (name, row["benchmark"], row["norm"], row["noise"], row["sigma"], row["paper"], row["unit"])
+        for name, experiment in declared.experiments.items()
+        for row in paper_values(experiment)
+    ]
+    norms = ("batchnorm", "switchnorm", "localnorm")
+    table1 = {
+        "mnist": (99.61, 99.53, 99.62),
+        "cifar10-vgg": (88.83, 57.39, 92.07),
+        "cifar10-resnet32": (91.74, 91.88, 91.78),
+        "cars": (88.17, 87.34, 89.34),
+    }
+    table2 = {
+        "cifar10-vgg": ((15_001_418, 15_001_496, 15_115_690), (20, 30, 23)),
+        "cifar10-resnet32": ((470_218, 470_414, 473_610), (21, 56, 26)),
+    }
+    fig7 = {1: (44.67, 84.89, 97.78), 2: (10.0, 39.31, 75.01)}
+    expected = {
+        *(
+            ("table1", name, norm, None, 0.0, accuracy, "percent")
+            for name, accuracies in table1.items()
+            for norm, accuracy in zip(norms, accuracies, strict=True)
+        ),
+        *(
+            ("table2", name, norm, None, None, number, unit)
+            for name, numbers in table2.items()
+            for unit, own in zip(("parameters", "seconds"), numbers, strict=True)
+            for norm, number in zip(norms, own, strict=True)
+        ),
+        *(
+            ("fig7", None, norm, "agn", float(sigma), accuracy, "percent")
+            for sigma, accuracies in fig7.items()
+            for norm, accuracy in zip(norms, accuracies, strict=True)
+        ),
+        ("fig7", None, "localnorm", "agn", None, 2, "times"),
+        ("fig8a", None, "batchnorm", "agn", 1.0, 28.95, "percent"),
+        ("fig8a", None, "localnorm", "agn", 1.0, 71.95, "percent"),
+        ("fig8a", None, "localnorm", "agn", None, 2, "times"),
+        ("fig8d", "cars", "localnorm", "agn", None, 74, "percent at least"),
+        ("fig8d", "cars", "batchnorm", "agn", None, 20, "percent at most"),
+        *(("fig11", None, "localnorm", noise, None, (4, 8), "groups") for noise in ("agn", "apn", "mbn")),
+    }
+    found = {(*row[:5], tuple(row[5]) if isinstance(row[5], list) else row[5], row[6]) for row in printed}
+    assert found == expected
 
 
 @pytest.mark.parametrize(

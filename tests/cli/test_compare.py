@@ -57,7 +57,7 @@ def test_a_row_a_cell_then_the_area_then_remarks(compare):
     assert "A 66.67 %, B 59.17 %, B - A -7.50" in area
     assert area.endswith("images not independent.")
     assert "take them as independent" in out
-    assert "One training seed (n = 1)" in out
+    assert "With one training seed (n = 1)" in out
     assert "batches of 10 in sets of 10" in out
 
 
@@ -110,7 +110,7 @@ def test_a_drop_ends_with_4_and_less_with_0(compare):
 
 def test_help_tells_what_4_means(lnbench_here, tmp_path):
     said = " ".join(lnbench_here("--help", cwd=tmp_path).stdout.split())
-    assert "4 a threshold that was asked for is not met" in said
+    assert "4 a requested threshold was not met" in said
 
 
 def test_a_drop_that_may_be_chance_ends_with_0(compare, measured):
@@ -123,7 +123,7 @@ def test_a_drop_that_may_be_chance_ends_with_0(compare, measured):
 def test_what_was_asked_for_and_is_not_there_ends_with_3(compare):
     code, out, err = compare("--noise", "agn", "--noise", "mbn", "--fail-drop", "50")
     assert (code, "in 0 of 2 cells." in out) == (3, True)
-    assert "together not measured: mbn." in err
+    assert "Not measured for both A and B: mbn." in err
     assert compare("--noise", "agn", "--sigma", "0,7", "--json")[0] == 3
     assert compare("--noise", "agn", "--sigma", "0,7,1", "--fail-drop", "1")[0] == 4
 

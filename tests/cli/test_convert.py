@@ -131,7 +131,7 @@ def test_a_stored_network_converts_and_is_measured_on_its_own_data(lnbench_here,
         "corrupt-eval", "--model", "digits-batchnorm-localnorm*", "--sigma", "0", cwd=tmp_path
     )
     assert measured.returncode == 0, measured.stderr
-    assert "4 cells from 1 model," in measured.stderr
+    assert "4 cells from 1 network," in measured.stderr
 
 
 CASES = {

@@ -136,8 +136,8 @@ def test_entry_points_are_listed_without_import_and_loaded_when_asked_for(lnbenc
     package(site, "empty", "[robustbench_ln.noises]\nnothing = empty\n", "")
     env = {"PYTHONPATH": str(site)}
     for kind, said in (
-        ("noises", "noise shine: of package shiny"),
-        ("norms", "norm ill: of package sick"),
+        ("noises", "noise shine: from package shiny"),
+        ("norms", "norm ill: from package sick"),
         ("norms", "'batchnorm' of package 'sick' has the name of the built-in norm"),
     ):
         listed = lnbench("list", kind, cwd=tmp_path, env=env)

@@ -58,7 +58,7 @@ def test_what_cannot_be_listed_is_a_sentence(measured, lnbench_here):
         (["list", "norm"], "Did you mean 'norms'?"),
         (["list", "norms", "--select", "batchnrm"], "Did you mean 'batchnorm'?"),
         (["list", "norms", "--select", "z*"], "No name among the norms matches 'z*'"),
-        (["list", "norms", "--preset", "quick"], "--preset is of experiments"),
+        (["list", "norms", "--preset", "quick"], "--preset applies only to lnbench list experiments"),
         (["list", "--select", "fg7"], "Did you mean 'fig7'?"),
     ):
         done = lnbench_here(*line, cwd=measured)

@@ -131,7 +131,7 @@ def test_workers_end_with_a_killed_parent(fresh, environment):
 
 def test_a_worker_that_dies_is_a_sentence_and_the_rest_is_kept(fresh, environment, lnbench, swept):
     process = start(environment, fresh, *SWEEP, "--workers", "2")
-    wait_for(process, "cells from 3 models")
+    wait_for(process, "cells from 3 networks")
     deadline = time.monotonic() + 60
     while not (workers := spawned_by(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -175,7 +175,7 @@ def test_clean_cells_of_a_threshold_are_counted_where_the_shard_is_empty(lnbench
     line = ["corrupt-eval", *one, "--workers", "1", "--shard", "2/2", "--min-clean", "0"]
     done = lnbench_here(*line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "0 cells from 0 models, shard 2/2" in done.stderr
+    assert "0 cells from 0 networks, shard 2/2" in done.stderr
     assert "Measured 1 cell, 0 failed." in done.stderr
     assert "Nothing to measure." in lnbench_here(*line, cwd=tmp_path).stderr
 

@@ -74,7 +74,7 @@ def test_results_are_packed_and_merged(run, results):
     assert (code, json.loads(out), err) == (0, expected, "")
     assert load_results("into").equals(load_results(results))
     code, out, err = run("results", "merge", "into", "results")
-    assert err.strip() == "Copied 0 cells and 0 models; there already: 3 cells."
+    assert err.strip() == "Copied 0 cells and 0 networks; already there: 3 cells."
 
 
 def test_json_tells_where_the_file_is(run, results, tmp_path):
@@ -114,7 +114,7 @@ def test_cells_with_other_counts_are_counted(run, results, tmp_path):
     Store(tmp_path / "other").publish_cell(cell.name, identity, Counts(np.array([[9, 1], [0, 0]]), None), {})
     code, out, err = run("results", "merge", "results", "other")
     assert (code, out) == (0, "")
-    assert f"Cells that were there with other counts, which are kept: 1 ({cell.name})." in err
+    assert f"Cells already there with other counts, which are kept: 1 ({cell.name})." in err
 
 
 def test_verify_says_what_is_wrong_and_gc_what_it_removes(run, results):

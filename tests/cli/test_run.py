@@ -91,7 +91,7 @@ def test_an_item_is_told_estimated_run_and_found_finished(folder, lnbench_here):
         }
     ]
     planned = json.loads(lnbench_here("run", "fig", "--dry-run", "--json", cwd=folder).stdout)
-    assert (planned["trainings"], planned["cells"], planned["missing"]) == (1, 2, {})
+    assert (planned["trainings"], planned["cells"], planned["obstacles"]) == (1, 2, {})
     assert not (folder / "results").exists()
     done = lnbench_here("run", "fig", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr

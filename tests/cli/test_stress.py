@@ -41,7 +41,7 @@ def test_a_stress_test_goes_on_where_it_stopped_and_tells_its_spread(folder, lnb
         assert point["accuracy"] == pytest.approx(own["accuracy"].mean())
         assert point["seeds"] == len(own) == (1 if point["order"] == "class-sorted" else 2)
     again = lnbench_here(*command, cwd=folder)
-    assert "7 of them measured already" in again.stderr
+    assert "7 of them already measured" in again.stderr
     assert "no other test image is used" in again.stdout
     assert "class-sorted" in again.stdout
 

@@ -91,12 +91,12 @@ def test_other_images_are_not_paired_but_named(other, named, measured):
     localnorm(measured, first(40, 20 if "limit" in other else 60), **other)
     with pytest.raises(LnbenchError, match="same noisy images") as error:
         compared(measured)
-    assert "Left out, measured of B's" in error.value.message
+    assert "Left out, measured only for B (" in error.value.message
     assert named in error.value.message
     localnorm(measured, first(35))
     found = compared(measured)
     assert [row.right_b for row in found.rows] == [35]
-    assert any(named in remark and "B's" in remark for remark in found.remarks)
+    assert any(named in remark and "only for B" in remark for remark in found.remarks)
 
 
 def test_ready_made_images_are_paired_by_their_checksum_and_held_against_their_own_labels(measured, tmp_path):
@@ -256,7 +256,7 @@ def test_what_is_asked_for_and_not_measured_is_a_problem(asked, lacking, measure
     for noise, sigma in (("agn", "0"), ("agn", "0.5"), ("mbn", "0")):
         measured.cell(first(30), noise=noise, sigma=sigma)
         localnorm(measured, first(31), sigma, noise=noise)
-    said = f"Asked for, but of A and B together not measured: {lacking}."
+    said = f"Not measured for both A and B: {lacking}."
     assert compared(measured, **asked).problems == ((said,) if lacking else ())
 
 

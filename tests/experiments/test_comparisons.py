@@ -23,6 +23,23 @@ def test_an_ordering_holds_from_its_margin_on(small, margin, above, holds):
     assert check(ORDER % f"sigma: '1', margin: {margin}", small).holds is holds
 
 
+@pytest.mark.parametrize(("above", "holds"), [(0.72, True), (0.68, False)])
+def test_losses_since_sigma_0_are_compared_whatever_the_level(small, above, holds):
+    # LocalNorm falls from 0.9, BatchNorm from 0.8 to 0.6.
+    small.curve("localnorm", {0: 0.9, 1: above}).curve("batchnorm", {0: 0.8, 1: 0.6})
+    found = check(ORDER % "sigma: '1', from_clean: true", small)
+    assert found.holds is holds
+    assert found.points[0].value == pytest.approx((above - 0.9) - (0.6 - 0.8))
+    assert check(ORDER % "sigma: '1'", small).holds is True
+
+
+def test_without_sigma_0_nothing_tells_the_loss(small):
+    small.curve("localnorm", {0: 0.9, 1: 0.7}).curve("batchnorm", {0: 0.9, 1: 0.6})
+    small.rows = [row for row in small.rows if row["sigma"] or row["norm"] == "localnorm"]
+    found = check(ORDER % "sigma: '1', from_clean: true", small)
+    assert found.holds is None
+
+
 def test_an_ordering_is_paired_by_seed_and_fails_at_its_worst_sigma(small):
     ours, theirs = [0.80, 0.70, 0.75], [0.70, 0.61, 0.63]
     small.curve("localnorm", CLEAN | {1: ours, 2: [0.5, 0.5, 0.5]})

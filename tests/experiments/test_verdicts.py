@@ -41,6 +41,10 @@ def test_numbers_of_the_paper_are_listed():
             "{rule: bound, of: {norm: batchnorm}, least: 3}",
             "{rule: parameters, benchmark: small, norm: batchnorm, paper: 470218}",
             TIME,
+            "{rule: bound, of: {norm: localnorm, noise: agn}, least: 74, paper: 74}",
+            "{rule: ratio, of: {norm: localnorm, noise: agn}, to: {norm: switchnorm, noise: agn}, "
+            "least: 1.6, paper: 2}",
+            "{rule: best, noise: mbn, groups: [4, 8]}",
         )
     )
     assert [(row["claim"], row["norm"], row["mode"], row["noise"], row["sigma"]) for row in found] == [
@@ -48,14 +52,22 @@ def test_numbers_of_the_paper_are_listed():
         ("c1", "batchnorm", "frozen", None, 0.0),
         ("c3", "batchnorm", None, None, None),
         ("c4", "localnorm", None, None, None),
+        ("c4", "batchnorm", None, None, None),
+        ("c5", "localnorm", "batch", "agn", None),
+        ("c6", "localnorm", "batch", "agn", None),
+        ("c7", "localnorm", "batch", "mbn", None),
     ]
     assert [(row["paper"], row["unit"]) for row in found] == [
         (70, "percent"),
         (91.74, "percent"),
         (470218, "parameters"),
-        (1.15, "times"),
+        (23, "seconds"),
+        (20, "seconds"),
+        (74, "percent at least"),
+        (2, "times"),
+        ([4, 8], "groups"),
     ]
-    assert found[3]["to"] == "batchnorm"
+    assert found[6]["to"] == "switchnorm"
 
 
 @pytest.mark.parametrize(

@@ -142,11 +142,12 @@ def test_eps_that_differs_between_layers_is_built_again(tmp_path, monkeypatch):
     assert sorted({m.eps for m in loaded.modules() if isinstance(m, LocalNorm2d)}) == [1e-5, 0.5]
 
 
-def test_batchnorm1d_stays_and_is_told():
+@pytest.mark.parametrize("other", [nn.BatchNorm1d(3), nn.LayerNorm(3)])
+def test_another_norm_stays_and_is_told(other):
     torch.manual_seed(0)
     source = load_source(f"{NAME}:none", image_size=32, classes=3)
-    source.network.fc = nn.Sequential(source.network.fc, nn.BatchNorm1d(3))
-    assert converted(source).kept == ("fc.1",)
+    source.network.fc = nn.Sequential(source.network.fc, other)
+    assert converted(source).kept == {"fc.1": type(other).__name__}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_batchnorm1d_stays_and_is_told():
         ("localnorm", {}, 8, None, "needs its option 'groups'"),
         ("batchnorm", {"groups": 3}, 8, None, "'groups'"),
         ("none", {}, 8, None, "would drop"),
-        ("localnorm", {"groups": 2}, 8, "a.b", "'a.b' is no name"),
+        ("localnorm", {"groups": 2}, 8, "a.b", "'a.b' is not a valid name"),
     ],
 )
 def test_a_mistake_is_a_sentence(source, norm, options, batch, name, part):

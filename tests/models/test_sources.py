@@ -294,10 +294,10 @@ def test_sources_are_told_from_names_in_the_store(tmp_path, monkeypatch):
     ("text", "options", "part"),
     [
         ("missing.pt", {"network": NAME}, "'missing.pt' does not exist"),
-        ("torchvision:", {}, "not the form"),
-        ("python:mine.py", {}, "not the form"),
+        ("torchvision:", {}, "not a valid source"),
+        ("python:mine.py", {}, "not a valid source"),
         ("python:no_such_module:f", {}, "no module 'no_such_module'"),
-        ("timm:x:DEFAULT", {}, "not the form"),
+        ("timm:x:DEFAULT", {}, "not a valid source"),
         (NAME, {"network": NAME}, "Leave out --network"),
         (f"{NAME}:IMAGENET1K_V9", {}, "IMAGENET1K_V9.*Did you mean 'IMAGENET1K_V1'"),
         ("torchvision:shufflenet:none", {}, "torchvision network 'shufflenet'"),

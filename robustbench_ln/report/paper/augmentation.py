@@ -10,7 +10,7 @@ from robustbench_ln.noise import find_noise
 from robustbench_ln.report.drawing import Styles, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
 from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, sigma_meaning
-from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
+from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, of_pair, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import make_panels, room_for
 from robustbench_ln.report.paper.points import interval_sentence, line_points
 
@@ -54,9 +54,7 @@ def _with_share(entry: Evidence) -> pd.DataFrame:
 def _figure(item: Item, points: pd.DataFrame, text: str, name: str) -> Exhibit:
     styles = _styles(points)
     pairs = readings_of(points)
-    by_pair = [
-        points[(points["noise_text"] == noise) & (points["reading"] == reading)] for noise, reading in pairs
-    ]
+    by_pair = [of_pair(points, pair) for pair in pairs]
     with figure_style():
         width = 3.6 if len(pairs) > 1 else 6.2
         meanings = [sigma_meaning(find_noise(own["noise"].iloc[0]), width) for own in by_pair]

@@ -12,7 +12,7 @@ from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv
 from robustbench_ln.report.formats import percent, sigma_text
 from robustbench_ln.report.matrices import Matrix, shares_of
 from robustbench_ln.report.matrix_picture import draw_scale, show_shares
-from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
+from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, of_pair, readings_of, unmeasured
 from robustbench_ln.report.paper.pictures import find_images
 from robustbench_ln.report.paper.points import home_label
 from robustbench_ln.wording import listed
@@ -30,8 +30,7 @@ def draw_confusion_grid(item: Item, room: Room) -> Drawn:
     for entry in item.evidence:
         home = _home(entry)
         for pair in readings_of(home):
-            own = home[(home["noise_text"] == pair[0]) & (home["reading"] == pair[1])]
-            drawn.exhibits.append(_figure(item, entry, pair, own, room))
+            drawn.exhibits.append(_figure(item, entry, pair, of_pair(home, pair), room))
     return drawn
 
 

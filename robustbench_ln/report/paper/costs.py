@@ -138,7 +138,7 @@ def _paper_ratio(item: Item, entry: Evidence, norm: tuple[str, dict[str, Any]]) 
             and claim.benchmark == entry.benchmark
             and fits(norm, parse_norm(claim.of))
         ):
-            return claim.paper
+            return claim.of_seconds / claim.to_seconds
     return 1.0 if norm[0] == "batchnorm" else None
 
 

@@ -17,15 +17,13 @@ from robustbench_ln.report.drawing import Styles, as_picture, figure_style, line
 from robustbench_ln.report.exhibit import Exhibit, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, sigma_text
 from robustbench_ln.report.lines import by_sigma, draw_chance, draw_lines, paper_handle, sigma_meaning
-from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
+from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, of_pair, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import Panels, make_panels, room_for
 from robustbench_ln.report.paper.pictures import RANGE_IMAGES, find_images
 from robustbench_ln.report.paper.points import interval_sentence, line_points
 from robustbench_ln.report.paper.strip import STRIP, draw_strip, widen_axis
 from robustbench_ln.report.printed import printed_accuracies
 
-#: Lines of more points carry markers at some of them.
-_MARKED = 16
 _TITLE = 0.3
 
 
@@ -75,7 +73,7 @@ def draw_curves(item: Item, room: Room) -> Drawn:
         shown = points if one_norm else points[points["home"]]
         data = find_images(entry, room)
         for pair in readings_of(shown):
-            own = shown[(shown["noise_text"] == pair[0]) & (shown["reading"] == pair[1])]
+            own = of_pair(shown, pair)
             printed = _printed(item, own, label)
             panels.append(Panel(noise_name(*pair), entry, own, printed, data))
         if panels:
@@ -150,7 +148,7 @@ def _draw_panel(grid: Panels, position: int, panel: Panel, label: str, styles: S
     axes = grid.axes[position]
     own = styles.only(list(panel.points[label]))
     sigmas = panel.sigmas
-    draw_lines(axes, panel.points, label, own, markevery=-(-len(sigmas) // _MARKED))
+    draw_lines(axes, panel.points, label, own)
     for row in panel.paper.to_dict("records"):
         axes.plot(
             row["sigma"],
@@ -187,13 +185,12 @@ def _all_modes(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
         )
         for position, axes in enumerate(grid.axes):
             pair, name = pairs[position // len(names)], names[position % len(names)]
-            own = points[_is(points, pair) & (points["norm_label"] == name)]
+            own = of_pair(points[points["norm_label"] == name], pair)
             axes.set_title(f"{name}\n{pair[0]} ({pair[1]})", fontsize=8.5)
             if own.empty:
                 axes.set_axis_off()
                 continue
-            every = -(-own["sigma"].nunique() // _MARKED)
-            draw_lines(axes, own, "mode_label", styles.only(list(own["mode_label"])), markevery=every)
+            draw_lines(axes, own, "mode_label", styles.only(list(own["mode_label"])))
             axes.set_xlabel("sigma" if position >= len(names) * (len(pairs) - 1) else "")
             draw_chance(axes, 1 / int(own["classes"].iloc[0]), named=grid.last_of_row(position))
             if not grid.first_of_row(position):
@@ -202,7 +199,7 @@ def _all_modes(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
     tables, words = [], []
     for pair in pairs:
         for name in names:
-            own = points[_is(points, pair) & (points["norm_label"] == name)]
+            own = of_pair(points[points["norm_label"] == name], pair)
             if own.empty:
                 continue
             present = styles.only(list(own["mode_label"]))
@@ -219,10 +216,6 @@ def _all_modes(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
         csv_name(item.name, entry.benchmark, "modes"),
         tables,
     )
-
-
-def _is(points: pd.DataFrame, pair: tuple[str, str]) -> pd.Series:
-    return (points["noise_text"] == pair[0]) & (points["reading"] == pair[1])
 
 
 def _caption(item: Item, panels: Sequence[Panel], points: pd.DataFrame, *, printed: bool, strip: bool) -> str:

@@ -11,12 +11,12 @@ from matplotlib.patches import Patch
 from robustbench_ln.benchmarks.claims import Best
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.noise import parse_sigmas
-from robustbench_ln.report.drawing import as_picture, figure_style
+from robustbench_ln.report.drawing import INK, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, percent_range, sigma_text
 from robustbench_ln.report.inputs import spread_sigmas
 from robustbench_ln.report.lines import accuracy_axis, draw_chance
-from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, readings_of, unmeasured
+from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name, of_pair, readings_of, unmeasured
 from robustbench_ln.report.paper.panels import make_panels
 from robustbench_ln.report.paper.points import interval_sentence, line_points
 
@@ -50,7 +50,7 @@ def _figure(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
     pairs = readings_of(points)
     parts = []
     for pair in pairs:
-        own = points[(points["noise_text"] == pair[0]) & (points["reading"] == pair[1])]
+        own = of_pair(points, pair)
         kept = shown_sigmas(item, own["kind"].iloc[0], sorted(own["sigma"].unique()))
         parts.append(own[own["sigma"].isin(kept)])
     # Panels have sigmas of their own, so each names them itself.
@@ -70,10 +70,7 @@ def _figure(item: Item, entry: Evidence, points: pd.DataFrame) -> Exhibit:
         f"order of sigma, a panel a noise. Black lines are the intervals. {interval_sentence(points)}",
         csv_uri(pd.concat(parts)),
         csv_name(item.name, entry.benchmark, "groups"),
-        [
-            _table(pair, points[(points["noise_text"] == pair[0]) & (points["reading"] == pair[1])])
-            for pair in pairs
-        ],
+        [_table(pair, of_pair(points, pair)) for pair in pairs],
     )
 
 
@@ -89,7 +86,7 @@ def _draw_bars(axes: Axes, points: pd.DataFrame) -> None:
             + (place - (len(sigmas) - 1) / 2) * width
         )
         axes.bar(at, own["accuracy"], 0.94 * width, color=colour, linewidth=0, zorder=2)
-        axes.vlines(at, own["low"], own["high"], color="#26241f", linewidth=0.9, zorder=3)
+        axes.vlines(at, own["low"], own["high"], color=INK, linewidth=0.9, zorder=3)
     handles = [Patch(facecolor=colour, linewidth=0) for colour in colours]
     labels = [f"{'sigma ' if place == 0 else ''}{sigma_text(sigma)}" for place, sigma in enumerate(sigmas)]
     axes.legend(

@@ -17,7 +17,7 @@ from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.needs import noise_of, spread
 from robustbench_ln.noise.draws import FloatArray
-from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style
+from robustbench_ln.report.drawing import INK, MUTED, WIDTH, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, visible
 from robustbench_ln.report.paper.item import Drawn, Item, Room, noise_name
@@ -29,7 +29,7 @@ _BINS = 64
 #: Share of all values that the axis of a row leaves out on either side.
 _TAIL = 0.01
 _COLUMNS = 5
-_COLOURS = {3: {"red": "#b3261e", "green": "#1b7a3d", "blue": "#1f5fae"}, 1: {"grey": "#26241f"}}
+_COLOURS = {3: {"red": "#b3261e", "green": "#1b7a3d", "blue": "#1f5fae"}, 1: {"grey": INK}}
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.4)), (0, (1.5, 1)))
 #: Inches.
 _LEFT, _RIGHT, _GAP = 0.62, 0.1, 0.16
@@ -179,7 +179,7 @@ def _draw_histogram(axes: Axes, shares: pd.DataFrame, most: float, channels: int
         axes.stairs(np.minimum(heights, most), edges, color=colour, linewidth=1.1, linestyle=dash)
         cut += [(share, place) for share, place in zip(heights, own["from"], strict=True) if share > most]
     for edge in (0, 1):
-        axes.axvline(edge, color="#5b5853", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        axes.axvline(edge, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     if cut:
         share, place = max(cut)
         low, high = axes.get_xlim()

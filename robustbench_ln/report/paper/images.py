@@ -16,7 +16,16 @@ from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, short
 from robustbench_ln.report.exhibit import Exhibit, Picture, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import sigma_text, visible
 from robustbench_ln.report.lines import by_sigma
-from robustbench_ln.report.paper.item import Drawn, Item, Room, Sheet, noise_name, readings_of, unmeasured
+from robustbench_ln.report.paper.item import (
+    Drawn,
+    Item,
+    Room,
+    Sheet,
+    noise_name,
+    of_pair,
+    readings_of,
+    unmeasured,
+)
 from robustbench_ln.report.paper.pictures import as_tile, find_images, noisy_images
 from robustbench_ln.report.paper.points import home_label, interval_sentence, line_points
 
@@ -45,7 +54,7 @@ def draw_images(item: Item, room: Room) -> Drawn:
                 )
             if data is not None and guesses is not None:
                 drawn.exhibits.append(_figure(item, entry, pair, data, guesses))
-            own = points[(points["noise_text"] == pair[0]) & (points["reading"] == pair[1])]
+            own = of_pair(points, pair)
             drawn.sheets.append(_accuracies(item, entry, pair, own))
     return drawn
 
@@ -64,8 +73,7 @@ def _guesses(entry: Evidence, pair: tuple[str, str], data: DataSet, room: Room) 
         Columns `norm`, `seed`, `sigma`, `index`, `true`, `predicted` and `right`, classes as positions; of
         each norm the network with the lowest training seed, in its home mode.
     """
-    cells = of_one_data_set(entry.cells)
-    cells = cells[(cells["noise_text"] == pair[0]) & (cells["reading"] == pair[1])]
+    cells = of_pair(of_one_data_set(entry.cells), pair)
     cells = cells.assign(label=home_label(cells)).dropna(subset="label")
     cells = cells.sort_values(["train_seed"], kind="stable").drop_duplicates(["label", "sigma"])
     known = data.info.splits["test"].images
@@ -94,7 +102,7 @@ def _figure(
         true=[names[label] for label in guesses["true"]],
         predicted=[names[label] for label in guesses["predicted"]],
     )
-    cell = entry.cells[(entry.cells["noise_text"] == pair[0]) & (entry.cells["reading"] == pair[1])].iloc[0]
+    cell = of_pair(entry.cells, pair).iloc[0]
     noise = NoiseSpec(cell["noise"], False, bool(cell["rescale"]), cell["space"])
     texts = tuple(sigma_text(sigma) for sigma in sorted(guesses["sigma"].unique()))
     sigmas = spread(texts, _COLUMNS)

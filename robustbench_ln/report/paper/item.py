@@ -107,6 +107,11 @@ def readings_of(cells: pd.DataFrame) -> list[tuple[str, str]]:
     return list(pairs.itertuples(index=False, name=None))
 
 
+def of_pair(cells: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
+    """Return the cells or points of one pair of `readings_of`."""
+    return cells[(cells["noise_text"] == pair[0]) & (cells["reading"] == pair[1])]
+
+
 def unmeasured(item: Item) -> list[str]:
     """Return a sentence for each benchmark of an item without any cell, where another has some."""
     empty = [entry.benchmark for entry in item.evidence if entry.cells.empty]

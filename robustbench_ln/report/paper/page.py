@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from robustbench_ln import __version__
 from robustbench_ln.benchmarks.benchmark import PAPER
+from robustbench_ln.benchmarks.claims import AMENDED
 from robustbench_ln.experiments.evidence import Evidence
 from robustbench_ln.experiments.verdicts import Check, Outcome, Verdict, summary
 from robustbench_ln.report.exhibit import Exhibit
@@ -138,9 +139,10 @@ def _recipe(entry: Evidence, room: Room) -> str:
 
 def _claim(verdict: Verdict) -> ClaimRow:
     mark, style = MARKS[verdict.outcome]
+    claim = verdict.claim
     return ClaimRow(
-        verdict.claim.text,
-        verdict.claim.where,
+        claim.text,
+        f"{claim.where}, {AMENDED}: {claim.amended}" if claim.amended else claim.where,
         verdict.outcome,
         mark,
         style,

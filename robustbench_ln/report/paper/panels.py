@@ -94,16 +94,9 @@ def make_panels(
     return Panels(figure, axes, width, height, columns)
 
 
-def name_handles(figure: Figure, handles: Sequence[Artist], columns: int, title: str | None = None) -> None:
-    """Draw a legend into the foot of a figure, whose room is 0.2 inches a row, the title's among them."""
-    figure.legend(
-        handles=handles,
-        ncols=columns,
-        title=title,
-        title_fontsize=9.5,
-        alignment="left",
-        **_at_the_foot(figure),
-    )
+def name_handles(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    """Draw a legend into the foot of a figure, whose room is 0.2 inches a row."""
+    figure.legend(handles=handles, ncols=columns, **_at_the_foot(figure))
 
 
 def _at_the_foot(figure: Figure) -> dict[str, Any]:

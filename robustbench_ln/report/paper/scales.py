@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.experiments.evidence import Evidence
-from robustbench_ln.report.drawing import as_picture, figure_style
+from robustbench_ln.report.drawing import INK, as_picture, figure_style
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.labels import norm_label
 from robustbench_ln.report.paper.item import Drawn, Item, Room
@@ -25,7 +25,7 @@ _PANELS = {
     "beta_mean": "mean of beta",
     "beta_var": "variance of beta",
 }
-_PLAIN = {"color": "#26241f", "linestyle": (0, (5, 1.6)), "linewidth": 1.8}
+_PLAIN = {"color": INK, "linestyle": (0, (5, 1.6)), "linewidth": 1.8}
 _LEGEND_COLUMNS = 5
 
 
