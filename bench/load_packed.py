@@ -87,7 +87,7 @@ def read(path: Path) -> None:
 def main(cells: int) -> None:
     """Pack cells, read them, and print the seconds and the size."""
     random = np.random.default_rng(0)
-    packed = {}
+    packed: dict[str, Any] = {}
     for identity in islice(identities(), cells):
         mode, noise = identity["mode"]["name"], identity["noise"]
         counts = counts_of(random)

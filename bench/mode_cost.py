@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ def main(row: str, count: int) -> None:
             if row == "e" and ratio > 1:
                 as_often = repeated(cases["batch"], copies)
                 profiles[f"{name}, {mode}"] = differences(as_often, cases[mode])
-    figures = {
+    figures: dict[str, Any] = {
         "repeats": REPEATS,
         "ratios": rounded(ratios),
         "seconds": rounded(times),
@@ -71,7 +72,7 @@ def main(row: str, count: int) -> None:
         tell("c", "SINGLE's images a second over BATCH's", min(ratios.values()), least=0.9, **figures)
     else:
         measure = "VOTING's and SINGLE-VOTING's time over K times BATCH's"
-        more = {"milliseconds_more_than_batch": profiles} if profiles else {}
+        more: dict[str, Any] = {"milliseconds_more_than_batch": profiles} if profiles else {}
         tell("e", measure, max(ratios.values()), most=1.0, why=WHY, **figures, **more)
 
 

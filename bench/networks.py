@@ -61,7 +61,8 @@ class Setting:
     def place(self, model: nn.Module) -> nn.Module:
         """Return a network where it is computed."""
         on_gpu = self.channels_last and self.device.type != "cpu"
-        return model.to(self.device, memory_format=torch.channels_last if on_gpu else torch.preserve_format)
+        moved = model.to(self.device)
+        return moved.to(memory_format=torch.channels_last) if on_gpu else moved
 
     def lay(self, batch: Tensor) -> Tensor:
         """Return images where and as they are computed."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from side_by_side import REPEATS, rounded, seconds, tell
@@ -82,7 +83,7 @@ def main(count: int) -> None:
         found = seconds(cases)
     own = {name: found.pop(name) for name in LEVELS}
     speedups = {name: taken / sum(own.values()) for name, taken in found.items()}
-    compared = {"speedups": rounded(speedups), "theirs": rounded(found)} if there else {}
+    compared: dict[str, Any] = {"speedups": rounded(speedups), "theirs": rounded(found)} if there else {}
     tell(
         "f",
         "speed of AGN, APN and MBN at 5 levels over imagecorruptions in a DataLoader (APN at most 1.5 of "

@@ -21,7 +21,7 @@ from side_by_side import FEW_REPEATS, rounded, seconds, tell
 LNBENCH = str(Path(sys.executable).parent / "lnbench")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
 EPOCHS = 6
-SIGMAS = "0:4:0.16"
+SIGMAS = "0:4:0.2"
 
 
 class Runs:
@@ -92,7 +92,7 @@ def main() -> None:
                 warm_up=False,
             )
         finally:
-            cluster.shutdown()
+            cluster.shutdown()  # type: ignore[no-untyped-call]
             ray.shutdown()
         epochs = {
             "one process": runs.epoch("one"),

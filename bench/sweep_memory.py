@@ -60,10 +60,13 @@ SWEEPS = {
 
 def prepare(folder: Path, count: int) -> None:
     """Write images and networks for all sweeps: none of them shall hold what writing takes."""
-    for factor in {sweep.images for sweep in SWEEPS.values()}:
+    networks: dict[int, int] = {}
+    for sweep in SWEEPS.values():
+        networks[sweep.images] = max(sweep.networks, networks.get(sweep.images, 0))
+    for factor, seeds in networks.items():
         data = data_set(folder / f"data-{factor}", NAME, factor * count)
         store = Store(folder / f"results-{factor}")
-        for seed in range(max(sweep.networks for sweep in SWEEPS.values())):
+        for seed in range(seeds):
             stored_network(store, data, NAME, "localnorm", seed)
 
 

@@ -54,7 +54,8 @@ def run(script: str, arguments: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     sys.stdout.write(done.stdout)
     sys.stdout.flush()
-    return json.loads(done.stdout) | {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
+    line: dict[str, Any] = json.loads(done.stdout)
+    return line | {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
 
 
 def machine() -> str:

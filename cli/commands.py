@@ -111,11 +111,29 @@ COMMANDS = {
 }
 
 
+#: What other tools, or people in a hurry, call commands of another name.
+ELSEWHERE = {
+    "eval": "corrupt-eval",
+    "evaluate": "corrupt-eval",
+    "sweep": "corrupt-eval",
+    "export": "results export",
+    "ls": "results ls",
+    "merge": "results merge",
+    "verify": "results verify",
+    "gc": "results gc",
+    "pack": "results pack",
+    "init": "config init",
+    "validate": "config validate",
+}
+
+
 class Commands(TyperGroup):
     """The group of all commands: it lists them without importing them, and runs them in full."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """Return the name, the command and its arguments."""
+        if args and args[0] in ELSEWHERE:
+            ctx.fail(f"No such command '{args[0]}'. Did you mean 'lnbench {ELSEWHERE[args[0]]}'?")
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed and load(str(name)), rest
 

@@ -108,7 +108,17 @@ def compare(
     if csv is not None:
         csv = named_file(csv, "--csv FILE")
         check_writable(csv.parent, "Choose another file with --csv FILE.")
-    asked = Asked(a, b, tuple(noise or ()), sigma, tuple(mode or ()), set_size, data, seed)
+    asked = Asked(
+        a,
+        b,
+        tuple(noise or ()),
+        sigma,
+        tuple(mode or ()),
+        set_size,
+        data,
+        seed,
+        complete=fail_drop is not None,
+    )
     note = partial(say, quiet=json)
     comparison = compare_networks(open_store(results), asked, data_dir, corrupted, on_note=note)
     if csv is not None:

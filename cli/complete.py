@@ -30,6 +30,11 @@ def _completion(known: Callable[[], Iterable[tuple[str, str]]]) -> Callable[[str
     return complete
 
 
+def choices(*names: str) -> Callable[[str], Names]:
+    """Return a completion of fixed names."""
+    return _completion(lambda: [(name, "") for name in names])
+
+
 def _norms() -> Iterable[tuple[str, str]]:
     from robustbench_ln.norms.registry import NORMS
 
@@ -90,6 +95,15 @@ def _names(kind: str) -> Iterable[tuple[str, str]]:
     return [(entry.name, "") for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
 
 
+def _sources() -> Iterable[tuple[str, str]]:
+    return [
+        ("torchvision:", "a network of torchvision with its weights"),
+        ("timm:", "a network of timm with its weights"),
+        ("efficientnet-lite0", "with its ImageNet weights"),
+        ("python:", "a function of yours: python:FILE.py:FUNCTION"),
+    ]
+
+
 norms = _completion(_norms)
 noises = _completion(_noises)
 modes = _completion(_modes)
@@ -98,4 +112,5 @@ benchmarks = _completion(lambda: _titled("benchmarks"))
 experiments = _completion(lambda: _titled("experiments"))
 presets = _completion(_presets)
 models = _completion(lambda: _names("models"))
+networks = _completion(lambda: [*_names("models"), *_sources()])
 cells_and_models = _completion(lambda: [*_names("models"), *_names("cells")])

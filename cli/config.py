@@ -20,6 +20,7 @@ config = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="Show, check or create a benchmarks file.",
+    epilog="Example: lnbench config init",
 )
 
 

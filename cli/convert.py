@@ -32,7 +32,7 @@ def convert(
         str,
         typer.Argument(
             metavar="SOURCE",
-            autocompletion=complete.models,
+            autocompletion=complete.networks,
             help="torchvision:NAME[:WEIGHTS], timm:NAME, efficientnet-lite0, python:MODULE:FUNCTION "
             "(which is run), a weights file, or the name or GLOB of stored networks.",
         ),

@@ -78,6 +78,7 @@ def corrupt_eval(
         typer.Option(
             metavar="NAME",
             callback=check_constants,
+            autocompletion=complete.choices(*SIGMAS),
             help=f"Which constants --severity stands for: {', '.join(SIGMAS)}.",
             show_default=f"cifar-c up to {SMALL_SIDE} pixels, else imagenet-c",
         ),
@@ -103,7 +104,7 @@ def corrupt_eval(
         list[str] | None,
         typer.Option(
             metavar="GLOB",
-            autocompletion=complete.models,
+            autocompletion=complete.networks,
             help="Only networks whose name matches, or a source as for lnbench convert; may be repeated.",
             show_default="all",
         ),
@@ -122,14 +123,24 @@ def corrupt_eval(
         bool, typer.Option("--rescale", help="Map each channel of the noisy set to the training set's range.")
     ] = False,
     space: Annotated[
-        str, typer.Option(metavar="SPACE", help="Add noise to images in [0, 1] (pixel) or standardised ones.")
+        str,
+        typer.Option(
+            metavar="SPACE",
+            autocompletion=complete.choices("pixel", "standardised"),
+            help="Add noise to images in [0, 1] (pixel) or standardised ones.",
+        ),
     ] = "pixel",
     noise_seeds: options.NoiseSeeds = "0",
     train_seeds: options.TrainSeeds = None,
     order: options.Order = "shuffled",
     order_seeds: options.OrderSeeds = "0",
     vote: Annotated[
-        str, typer.Option(metavar="RULE", help="Rule for the voting modes: majority or mean.")
+        str,
+        typer.Option(
+            metavar="RULE",
+            autocompletion=complete.choices("majority", "mean"),
+            help="Rule for the voting modes: majority or mean.",
+        ),
     ] = "majority",
     batch_size: Annotated[
         int | None,
@@ -163,6 +174,7 @@ def corrupt_eval(
         typer.Option(
             metavar="NAME",
             callback=check_executor,
+            autocompletion=complete.choices("local", "ray"),
             help="Where passes run: local (processes here) or ray (the nodes of a cluster).",
         ),
     ] = "local",

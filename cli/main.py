@@ -17,6 +17,7 @@ from .commands import Commands, add_commands
 from .console import print_error, say
 
 _EPILOG = (
+    "Examples: lnbench train; then lnbench corrupt-eval --noise agn --sigma 0:4; then lnbench report. "
     "Exit codes: 0 done, 1 a bug in lnbench, 2 something for you to fix (input, disk space, memory), "
     "3 a part failed, "
     "4 a requested threshold was not met, 130 or 143 interrupted."

@@ -14,6 +14,7 @@ from robustbench_ln.corruption_error import MeanCorruptionError
 from robustbench_ln.noise.severity import SIGMAS, check_constants, parse_severities
 from robustbench_ln.report.labels import way_labels
 from robustbench_ln.store.open import open_store
+from robustbench_ln.wording import counted
 
 from . import complete, options
 from .console import print_json, print_line, say_problems
@@ -76,8 +77,12 @@ def mce(
         constants=constants,
     )
     say_problems(held.problems, quiet=json)
+    seeds = _seeds(held.rows)
     if json:
-        print_json(asdict(held))
+        document = asdict(held)
+        for row, numbers in zip(document["rows"], seeds, strict=True):
+            row |= numbers
+        print_json(document)
         return
     labels = way_labels([row.way for row in held.rows])
     shown = []
@@ -89,10 +94,37 @@ def mce(
     print_table(table(headings, shown, right=headings[-2:]))
     severities = ", ".join(map(str, held.severities))
     print_line(f"Baseline {held.baseline} in mode {held.mode}; severities {severities}.")
+    print_line(_seeds_line(seeds))
     for data, row in {data: row for row, (*_, data) in zip(held.rows, labels, strict=True)}.items():
         print_line(f"{data}: {', '.join(one.corruption for one in row.corruptions)}.")
     for line in _reasons(held.rows, labels):
         print_line(line)
+
+
+#: What differs between repeats of one measurement.
+_REPEATED = ("model", "train_seed", "noise_seed", "order_seed")
+
+
+def _seeds(rows: Sequence[MeanCorruptionError]) -> list[dict[str, int]]:
+    """Return how many training and noise seeds there are of each row's network, mode and data."""
+    kinds = [tuple((name, value) for name, value in row.way.items() if name not in _REPEATED) for row in rows]
+    alike = [[row for row, other in zip(rows, kinds, strict=True) if other == kind] for kind in kinds]
+    return [
+        {f"{name}s": len({row.way[name] for row in own}) for name in ("train_seed", "noise_seed")}
+        for own in alike
+    ]
+
+
+def _seeds_line(seeds: Sequence[dict[str, int]]) -> str:
+    """Return how many seeds stand behind the numbers, in a sentence."""
+    told, most = [], 1
+    for name, thing in (("train_seeds", "training seed"), ("noise_seeds", "noise seed")):
+        numbers = {one[name] for one in seeds}
+        most = max(most, *numbers)
+        fewest = "" if len(numbers) == 1 else f"{min(numbers)} to "
+        told.append(f"n = {fewest}{counted(max(numbers), thing)}")
+    each = "each row is of one of each" if most > 1 else "how much another would change is not known"
+    return f"{', '.join(told)}: {each}."
 
 
 def _reasons(rows: Sequence[MeanCorruptionError], labels: Sequence[tuple[str, str, str]]) -> list[str]:

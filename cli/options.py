@@ -107,6 +107,7 @@ Device = Annotated[
     typer.Option(
         metavar="NAME",
         callback=check_device,
+        autocompletion=complete.choices("auto", "cpu", "cuda"),
         help="Where to compute: cpu, cuda, or auto for a GPU if there is one.",
     ),
 ]
@@ -115,12 +116,16 @@ Dtype = Annotated[
     typer.Option(
         metavar="NAME",
         callback=check_dtype,
+        autocompletion=complete.choices("fp32", "bf16", "auto"),
         help="Precision of convolutions and matrix products: fp32, bf16, or auto for bf16 where the device "
         "supports it.",
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Number of processes.", show_default="cores / threads")
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Number of processes.", show_default="one per GPU, else cores / threads"
+    ),
 ]
 WorkerThreads = Annotated[
     int, typer.Option("--threads", min=1, metavar="N", help="Torch threads per process.")
@@ -130,13 +135,14 @@ Preset = Annotated[
     typer.Option(
         metavar="NAME",
         autocompletion=complete.presets,
-        help="paper for the full recipe, or a shorter one that the benchmark declares.",
+        help="The recipe: paper for the full one, or a shorter one that the benchmark declares.",
     ),
 ]
 Order = Annotated[
     str,
     typer.Option(
         metavar="ORDER",
+        autocompletion=complete.choices("shuffled", "class-sorted", "dirichlet:"),
         help="Order of the test images: shuffled, class-sorted or dirichlet:ALPHA; matters in coupled modes.",
     ),
 ]

@@ -27,7 +27,13 @@ def report(
         ),
     ] = None,
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="html, or md for Markdown.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            autocompletion=complete.choices("html", "md"),
+            help="html, or md for Markdown.",
+        ),
     ] = "html",
     title: Annotated[str, typer.Option(metavar="TEXT", help="The page's heading.")] = TITLE,
     select: Annotated[

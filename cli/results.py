@@ -27,6 +27,7 @@ results = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="List, export, pack and merge results, check them for damage, or clean up.",
+    epilog="Example: lnbench results ls --results results/replication.npz",
 )
 
 

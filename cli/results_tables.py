@@ -103,13 +103,20 @@ def ls(
 def export(
     results: options.ReadResults = options.DEFAULT_RESULTS,
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="csv, json, markdown, latex or parquet.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            autocompletion=complete.choices("csv", "json", "markdown", "latex", "parquet"),
+            help="csv, json, markdown, latex or parquet.",
+        ),
     ] = "csv",
     kind: Annotated[
         str,
         typer.Option(
             "--table",
             metavar="NAME",
+            autocompletion=complete.choices("cells", "curves"),
             help="cells: one row per cell; curves: means over training seeds with intervals, by sigma.",
         ),
     ] = "cells",

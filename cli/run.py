@@ -46,6 +46,7 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.choices("text", "code"),
             help="Only this reading of the noise: text (the paper's formulas) or code (the authors').",
             show_default="both",
         ),
@@ -125,7 +126,7 @@ def run(
     work = plan_work(declared, asked, data_dir, partial(say, quiet=quiet or json))
     todo, unstarted = without_starts(look_through(work.networks, store))
     obstacles = {**work.obstacles, **unstarted}
-    resources = Resources(workers or default_workers(threads), threads, device, budget)
+    resources = Resources(workers or default_workers(threads, device), threads, device, budget)
     trainings, cells = sum(one.training for one in todo), sum(one.cells for one in todo)
     for name, lack in obstacles.items():
         waiting = f"{counted(lack.networks, 'network')} and {counted(lack.cells, 'cell')} wait"

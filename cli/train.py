@@ -12,7 +12,7 @@ from robustbench_ln import provenance
 from robustbench_ln.benchmarks.find import find_config
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.data.names import takes_image_size
-from robustbench_ln.data.open import open_data
+from robustbench_ln.data.open import check_folder, open_data
 from robustbench_ln.devices import check_dtype, choose_dtype
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.norms.registry import parse_norm
@@ -87,6 +87,7 @@ def train(
         typer.Option(
             metavar="NAME",
             callback=lambda name: name if name is None else check_dtype(name),
+            autocompletion=complete.choices("fp32", "bf16", "auto"),
             help="Precision of convolutions and matrix products: fp32, bf16, or auto for bf16 where the "
             "device supports it.",
             show_default="the benchmark's",
@@ -128,6 +129,7 @@ def train(
     norms = [parse_norm(text) for text in dict.fromkeys(norm)] if norm else None
     if start is not None:
         settings = starting_from(settings, store.find_model(start), [own for own, _ in norms or ()])
+    check_folder(data or settings.data, train=True)
     data_set = open_data(
         data or settings.data,
         data_dir,

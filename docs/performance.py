@@ -36,8 +36,18 @@ def rows(lines: Sequence[Line]) -> list[list[str]]:
 
 
 def machines(lines: Sequence[Line]) -> str:
-    """Return where and when the lines were measured."""
-    return " ".join(sorted({f"Measured on {line['date']}: {line['machine']}." for line in lines}))
+    """Return where and when the lines were measured, and of how many runs their figures are medians."""
+    measured_on = sorted({f"Measured on {line['date']}: {line['machine']}." for line in lines})
+    return " ".join([*measured_on, *_repeats(lines)])
+
+
+def _repeats(lines: Sequence[Line]) -> list[str]:
+    """Return a sentence for each number of repeats; lines of before it was recorded do not tell."""
+    told: dict[int, list[str]] = {}
+    for line in lines:
+        if "repeats" in line and line["row"] not in told.setdefault(line["repeats"], []):
+            told[line["repeats"]].append(line["row"])
+    return [f"Medians of {number} runs: row {', '.join(rows)}." for number, rows in sorted(told.items())]
 
 
 def sections(lines: Sequence[Line]) -> list[str]:

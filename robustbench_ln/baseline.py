@@ -25,7 +25,8 @@ class AgainstBaseline:
         mode: its mode.
         severities: that the sums are over.
         rows: a network in one mode on one data set each.
-        problems: a sentence for each cell that could not be read.
+        problems: a sentence for each cell that could not be read, and for each network whose card does not
+            say which sigmas of generated noise are its severities.
     """
 
     baseline: str
@@ -57,7 +58,7 @@ def hold_against(
 
     Raises:
         LnbenchError: no cell under a corruption, a pattern that matches none or several networks, an unknown
-            mode, corruption or constants, or a card that cannot be read.
+            mode, corruption or constants, or a card of the baseline that cannot be read.
     """
     chosen = check_constants(constants)
     if mode is not None:
@@ -72,13 +73,14 @@ def hold_against(
             f"'{baseline}' matches {len(found)} networks: {', '.join(found[:6])}.",
             "A baseline is one network: write more of its name.",
         )
+    known, unknown = _constants(store, cells, chosen, found[0])
     norm = str(cells["norm"][cells["model"] == found[0]].iloc[0])
     mode = mode or find_norm(norm).home_mode
     rows = mean_corruption_errors(
         cells,
         found[0],
         mode,
-        _constants(store, cells, chosen),
+        known,
         severities=severities,
         corruptions=corruptions,
     )
@@ -87,18 +89,48 @@ def hold_against(
             f"'{store.root}' holds no cell at a published severity.",
             "Measure some: lnbench corrupt-eval --noise gaussian --severity 1:5, or --corrupted DIR.",
         )
-    return AgainstBaseline(found[0], mode, tuple(severities), rows, problems)
+    return AgainstBaseline(found[0], mode, tuple(severities), rows, [*problems, *unknown])
 
 
-def _constants(store: Results, cells: pd.DataFrame, chosen: Constants | None) -> dict[str, Constants]:
-    """Return the constants by network: the chosen ones, or those for the images that it takes."""
-    models = dict.fromkeys(cells["model"][cells["noise"].isin(GRADED)])
+def _constants(
+    store: Results, cells: pd.DataFrame, chosen: Constants | None, baseline: str
+) -> tuple[dict[str, Constants], list[str]]:
+    """Return the constants by network, and a sentence for each whose card does not tell them.
+
+    They are the chosen ones, or those for the images that a network takes.
+
+    Raises:
+        LnbenchError: the baseline's card does not tell them.
+    """
+    models = list(dict.fromkeys(cells["model"][cells["noise"].isin(GRADED)]))
     if chosen is not None:
-        return dict.fromkeys(models, chosen)
+        return dict.fromkeys(models, chosen), []
+    found: dict[str, Constants] = {}
+    problems = []
+    for model in models:
+        try:
+            found[model] = _constants_of(store, model)
+        except LnbenchError as error:
+            if model == baseline:
+                raise
+            problems.append(
+                f"Left out the generated noise of '{model}', whose severities need its card or --constants: "
+                f"{error.message}"
+            )
+    return found, problems
+
+
+def _constants_of(store: Results, model: str) -> Constants:
+    """Return the constants for the images that a network takes.
+
+    Raises:
+        LnbenchError: its card cannot be read, or does not say what images it takes.
+    """
+    recipe = store.model(model).card["recipe"]
     try:
-        return {model: constants_for(store.model(model).card["recipe"]["image_shape"]) for model in models}
-    except KeyError as error:
+        return constants_for(recipe["image_shape"])
+    except (KeyError, TypeError, ValueError) as error:
         raise LnbenchError(
-            f"The card of a model in '{store.root}' does not say what images it takes ({error}).",
+            f"The card of '{model}' in '{store.root}' does not say what images it takes.",
             "Name the constants with --constants.",
         ) from error

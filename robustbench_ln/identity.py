@@ -34,6 +34,18 @@ def number_text(value: float) -> str:
     return short if float(short) == value else repr(float(value)).removesuffix(".0")
 
 
+def json_bytes(value: Any) -> bytes:
+    r"""Return what a file holds of a value: canonical JSON, what UTF-8 cannot hold in JSON's escapes.
+
+    >>> json_bytes(["é", "\udcff"])
+    b'["\xc3\xa9","\\udcff"]'
+
+    Raises:
+        ValueError: as `canonical_json`.
+    """
+    return canonical_json(value).encode("utf-8", "backslashreplace")
+
+
 def parse_json(text: str | bytes) -> Any:
     """Read JSON that may be damaged.
 
@@ -56,10 +68,17 @@ def _finite(text: str) -> float:
 def content_hash(identity: Mapping[str, Any]) -> str:
     """Return 12 hexadecimal digits that name an identity, the same on every machine.
 
+    A text that UTF-8 cannot hold, such as the name of a file from elsewhere, has a hash as well.
+
     >>> content_hash({"b": 1, "a": 2}) == content_hash({"a": 2, "b": 1})
     True
     """
-    return hashlib.blake2b(canonical_json(identity).encode(), digest_size=6).hexdigest()
+    return short_hash(canonical_json(identity).encode("utf-8", "surrogatepass"))
+
+
+def short_hash(content: bytes) -> str:
+    """Return 12 hexadecimal digits that name some bytes."""
+    return hashlib.blake2b(content, digest_size=6).hexdigest()
 
 
 def recipe_id(recipe: Mapping[str, Any]) -> str:

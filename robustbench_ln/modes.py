@@ -107,7 +107,8 @@ class Blend:
 
     def identity(self) -> dict[str, float]:
         """Return its option, for a cell's identity."""
-        return {"prior": self.prior} if self.prior is not None else {"alpha": self.alpha or 0.0}
+        # -0.0 is no other option than 0.0, but another text.
+        return {"prior": self.prior or 0.0} if self.prior is not None else {"alpha": self.alpha or 0.0}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from robustbench_ln.devices import gpu_count
+
 
 def available_cores() -> int:
     """Return how many cores this process may use."""
@@ -15,9 +17,18 @@ def available_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def default_workers(threads: int) -> int:
-    """Return how many processes of so many threads the cores of this process hold, at least one."""
-    return max(available_cores() // threads, 1)
+def default_workers(threads: int, device: str = "cpu") -> int:
+    """Return how many processes to take: one per GPU, else as many as the cores of this process hold.
+
+    Args:
+        threads: of torch in each process.
+        device: see `robustbench_ln.devices.choose_device`.
+
+    Raises:
+        UnknownNameError: an unknown device.
+        LnbenchError: no GPU can be used.
+    """
+    return gpu_count(device) or max(available_cores() // threads, 1)
 
 
 def machine_load() -> float:

@@ -178,4 +178,6 @@ def _plain_error(text: str) -> yaml.YAMLError | None:
         deque(yaml.parse(text, Loader=yaml.SafeLoader), maxlen=0)
     except yaml.YAMLError as error:
         return error
+    except (ValueError, OverflowError):
+        return None  # an escape that names no character
     return None

@@ -11,7 +11,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Examples are drawn from a fixed seed, so that a run says the same as the one before it; no deadline, since
 # the first example of a test may import torch.
-settings.register_profile("lnbench", deadline=None, derandomize=True, database=None, max_examples=60)
+_KEPT = settings(deadline=None, derandomize=True, database=None)
+settings.register_profile("lnbench", _KEPT, max_examples=60)
+# For make test-faults: pytest -m hypothesis --hypothesis-profile faults
+settings.register_profile("faults", _KEPT, max_examples=1000)
 settings.load_profile("lnbench")
 
 

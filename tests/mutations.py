@@ -12,33 +12,33 @@ from typing import Any
 import numpy as np
 
 ODD: tuple[Any, ...] = (
-    None, True, -1, 0, 1, 7, 2**70, 0.5, -1e308, float("nan"), float("inf"), "", "x", "0.5", "nan", "-1",
-    "../../outside", "/etc/passwd", ".hidden",
+    None, True, -1, 0, 1, 7, 2**70, 10**400, 0.5, -1e308, float("nan"), float("inf"),
+    "", "x", "0.5", "nan", "-1", "../../outside", "/etc/passwd", ".hidden",
     "\u202e", "\ud800", "\0", "<b>&", "[red]x[/nope]", "=1+1", "é" * 400,
     [], [[]], [1, "a"], {}, {"a": None}, {"": {"": []}},
 )  # fmt: skip
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield each (container, key) of a document."""
     if isinstance(value, dict | list):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
-            yield from _places(value[key])
+            yield from places(value[key])
 
 
 def mutated(document: Any, chance: random.Random) -> Any:
     """Return a copy of a document with one random change."""
     document = copy.deepcopy(document)
-    places = list(_places(document))
-    if not places or chance.random() < 0.02:
+    known = list(places(document))
+    if not known or chance.random() < 0.02:
         return chance.choice(ODD)
-    holder, key = chance.choice(places)
+    holder, key = chance.choice(known)
     change = chance.choice(("odd", "odd", "odd", "other", "remove", "rename", "wrap", "repeat"))
     if change == "odd":
         holder[key] = copy.deepcopy(chance.choice(ODD))
     elif change == "other":
-        other, at = chance.choice(places)
+        other, at = chance.choice(known)
         holder[key] = copy.deepcopy(other[at])
     elif change == "remove":
         del holder[key]

@@ -14,9 +14,11 @@ from scipy import stats
 from torch import nn
 
 from robustbench_ln import LnbenchError
+from robustbench_ln.identity import canonical_json
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.modes import (
     MODES,
+    Blend,
     canonical_mode,
     check_mode,
     count_votes,
@@ -314,6 +316,13 @@ def test_a_blend_weighs_the_source_by_alpha_or_by_its_images(mode, batch_size, w
     assert (layout.mode, layout.images, layout.set_size) == ("blend", batch_size, batch_size)
     assert layout.coupled == (batch_size > 1), "one image is blended with the source alone"
     assert lay_out("batch", "batchnorm", 1, batch_size).source_weight is None
+
+
+@pytest.mark.parametrize("option", ["alpha", "prior"])
+def test_minus_zero_is_the_blend_of_zero(option):
+    ways = [Blend(**{option: value}) for value in (0.0, -0.0)]
+    assert canonical_json(ways[0].identity()) == canonical_json(ways[1].identity())
+    assert ways[0].text == ways[1].text
 
 
 def test_a_blend_is_measured_only_where_it_is_named():

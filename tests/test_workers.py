@@ -12,7 +12,7 @@ import pytest
 
 from robustbench_ln import workers
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.workers import Call, run_calls
+from robustbench_ln.workers import Call, run_calls, worker_number
 
 
 def square(report, number):
@@ -31,6 +31,11 @@ def die(report):
 def sleep(report, seconds):
     report("asleep")
     time.sleep(seconds)
+
+
+def number(report):
+    time.sleep(0.5)  # or one worker might make all calls
+    return worker_number()
 
 
 def handed_out(calls):
@@ -77,6 +82,15 @@ def test_no_more_calls_run_at_once_than_there_are_workers():
     ended = []
     run_calls(1, next_call, lambda call, future: ended.append(future))
     assert asked == [0, 1, 2, 3, 4, 5]
+
+
+def test_workers_are_numbered_and_this_process_is_none_of_them():
+    numbers = {}
+    for workers_ in (1, 3):
+        found = numbers[workers_] = set()
+        calls = [Call(number, ()) for _ in range(2 * workers_)]
+        run_calls(workers_, handed_out(calls), lambda call, future, found=found: found.add(future.result()))
+    assert numbers == {1: {None}, 3: {0, 1, 2}}
 
 
 def test_a_worker_that_dies_is_a_sentence():

@@ -152,9 +152,12 @@ def _in_words(setting: tuple[Any, ...]) -> str:
     return f"batches of {batch_size} in sets of {set_size}, {order}{seed}"
 
 
-def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[str]]:
-    """Return the cells of two networks that saw the same noisy images, and sentences on all others."""
-    found, alone = [], []
+def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[str], list[str]]:
+    """Return the cells of two networks that saw the same noisy images, and sentences on those of A alone and
+    of B alone.
+    """
+    found: list[Common] = []
+    alone: dict[str, list[str]] = {"A": [], "B": []}
     for scene in dict.fromkeys([*a.cells, *b.cells]):
         own, others = a.cells.get(scene, {}), b.cells.get(scene, {})
         both = [point for point in own if point in others]
@@ -163,11 +166,11 @@ def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[s
         for name, network, one, other in (("A", pair.a, own, others), ("B", pair.b, others, own)):
             only = [sigma for sigma, images in one if (sigma, images) not in other]
             if only:
-                alone.append(
+                alone[name].append(
                     f"Left out, measured only for {name} ({network.text}): {_scene_text(scene)}, "
                     f"sigma {', '.join(only)}."
                 )
-    return found, alone
+    return found, alone["A"], alone["B"]
 
 
 def setting_remarks(networks: Sequence[tuple[str, Network, Curves]]) -> list[str]:

@@ -42,6 +42,7 @@ class Asked:
         set_size: of modes that couple images only cells in which so many share statistics; None for all.
         data: only these test images, a data set as on the command line; None for all.
         seed: of the bootstrap.
+        complete: networks without a partner and cells of A that B lacks are problems; else remarks.
     """
 
     a: str
@@ -52,6 +53,7 @@ class Asked:
     set_size: int | None = None
     data: str | None = None
     seed: int = 0
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Comparison:
         over_seeds: the same over training seeds.
         remarks: what a reader must know, and what was left out.
         problems: sentences on what was asked for and is not compared: cells that cannot be read, noises and
-            sigmas that were not measured.
+            sigmas that were not measured, and what `Asked.complete` makes one.
     """
 
     asked: Asked
@@ -110,7 +112,8 @@ def compare(
         )
     asked = replace(asked, noises=_full_names(asked.noises, set(cells["noise"])))
     chosen = _filtered(cells, asked)
-    pairs, remarks = _pairs(store, cells, asked)
+    pairs, lacking = _pairs(store, cells, asked)
+    remarks: list[str] = []
     labels = Labels(data_dir, corrupted)
     if asked.data is not None:
         names = dict.fromkeys(one.model for pair in pairs for one in (pair.a, pair.b))
@@ -121,27 +124,32 @@ def compare(
     for pair in pairs:
         curves = [curves_of(one, chosen, store) for one in (pair.a, pair.b)]
         read |= {("A", pair.a): curves[0], ("B", pair.b): curves[1]}
-        remarks.extend(
+        lacking.extend(
             f"No cell of {name}'s {network.text} is measured with these options."
             for name, network, one in zip("AB", (pair.a, pair.b), curves, strict=True)
             if not one.cells
         )
-        common, left = common_cells(pair, *curves)
+        common, only_a, only_b = common_cells(pair, *curves)
         found.extend(common)
-        remarks.extend(left)
+        lacking.extend(only_a)
+        remarks.extend(only_b)
     if not found:
         raise LnbenchError(
             f"No cell of A, '{asked.a}', and B, '{asked.b}', saw the same noisy images."
-            f" {' '.join(remarks[:4])}".rstrip(),
+            f" {' '.join([*lacking, *remarks][:4])}".rstrip(),
             "Measure both alike: lnbench corrupt-eval --model GLOB --noise NAME --sigma GRID --mode NAME",
         )
+    if asked.complete:
+        problems.extend(lacking)
+    else:
+        remarks = [*lacking, *remarks]
     remarks.extend(setting_remarks([(name, network, one) for (name, network), one in read.items()]))
     rows, areas, broken = _measure(store, found, labels, asked.seed)
     if not rows:
         raise broken[0]
     adjusted = holm([row.p for row in rows])
     rows = [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
-    problems.extend(_not_measured(asked, found))
+    problems.extend(_not_measured(asked, pairs, found))
     return Comparison(
         asked,
         tuple(dict.fromkeys(one.pair.a for one in found)),
@@ -150,7 +158,7 @@ def compare(
         tuple(areas),
         tuple(over_seeds(rows)),
         tuple(dict.fromkeys(remarks)),
-        (*problems, *dict.fromkeys(f"Left out {error}" for error in broken)),
+        tuple(dict.fromkeys([*problems, *(f"Left out {error}" for error in broken)])),
     )
 
 
@@ -195,16 +203,22 @@ def _filtered(cells: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     return cells[kept]
 
 
-def _not_measured(asked: Asked, found: Sequence[Common]) -> list[str]:
-    """Return a sentence on the noises and sigmas that were asked for and that no pair of cells has."""
-    there = {(one.scene.noise.partition(" ")[0], a.sigma) for one in found for a, _ in one.cells}
+def _not_measured(asked: Asked, pairs: Sequence[Pair], found: Sequence[Common]) -> list[str]:
+    """Return a sentence on the noises and sigmas that were asked for and that a pair of networks lacks."""
+    there: dict[Pair, set[tuple[str, str]]] = {pair: set() for pair in pairs}
+    for one in found:
+        there[one.pair] |= {(one.scene.noise.partition(" ")[0], a.sigma) for a, _ in one.cells}
     sigmas = () if asked.sigma is None else parse_sigmas(asked.sigma)
     lacking = [
         " ".join(filter(None, [noise, sigma and f"sigma {sigma}"]))
         for noise, sigma in product(asked.noises or ("",), sigmas or ("",))
-        if not any(noise in (known, "") and sigma in (at, "") for known, at in there)
+        if (noise or sigma)
+        and not all(
+            any(noise in (known, "") and sigma in (at, "") for known, at in own) for own in there.values()
+        )
     ]
-    return [f"Not measured for both A and B: {', '.join(lacking)}."] if lacking else []
+    every = "" if len(pairs) == 1 else " of every pair"
+    return [f"Not measured for both A and B{every}: {', '.join(lacking)}."] if lacking else []
 
 
 def _measure(

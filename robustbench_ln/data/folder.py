@@ -40,6 +40,16 @@ def fingerprint(root: Path, image_size: int | None, skip_unreadable: bool) -> st
     return repr((_name(root), str(root.resolve()), image_size, entries, *skipping))
 
 
+def check_layout(root: Path, *, train: bool = False) -> None:
+    """Make sure that a folder is laid out in classes, with training images where they are needed.
+
+    Raises:
+        LnbenchError: the folder is not there, or is not laid out so.
+    """
+    if "train" not in _listed(root) and train:
+        raise LnbenchError(f"Data folder '{root}' has no training images.", _LAYOUT)
+
+
 def decode(root: Path, image_size: int | None, skip_unreadable: bool, into: Path) -> Decoded:
     """Decode every image to uint8, grey where all images are grey, else RGB.
 

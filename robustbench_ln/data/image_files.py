@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from robustbench_ln.errors import LnbenchError
+from robustbench_ln.errors import LnbenchError, first_line
 
 FileEntry = os.DirEntry[str]
 
@@ -37,7 +37,6 @@ def readable(path: str | Path) -> Iterator[Image.Image]:
     Raises:
         LnbenchError: the file is missing or is no whole image.
     """
-    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
         # Pillow only warns of what is up to twice its limit, and then decodes it.
         with warnings.catch_warnings():
@@ -46,9 +45,11 @@ def readable(path: str | Path) -> Iterator[Image.Image]:
                 yield image
     except LnbenchError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, NotImplementedError, *bombs) as error:
+    except Exception as error:
+        # Each decoder raises its own kinds, RuntimeError and TypeError among them.
         raise LnbenchError(
-            f"Image '{path}' cannot be read: {error}.", "Remove or replace it, then run the command again."
+            f"Image '{path}' cannot be read: {first_line(error)}.",
+            "Remove or replace it, then run the command again.",
         ) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 
 #: What images each has, and where they come from.
@@ -31,7 +33,8 @@ def check_spec(spec: str) -> tuple[str, str]:
         if not path:
             raise LnbenchError("Data 'folder' needs a path.", "Write folder:PATH.")
     elif spec not in DATA_NAMES:
-        raise UnknownNameError("data set", spec, DATA_NAMES)
+        more = f"For the folder '{spec}': folder:{spec}" if Path(spec).is_dir() else ""
+        raise UnknownNameError("data set", spec, DATA_NAMES, more)
     return name, path
 
 

@@ -19,6 +19,21 @@ _DECODER_VERSION = 1
 _ELSEWHERE = "Choose another folder with --data-dir DIR or LNBENCH_DATA."
 
 
+def check_folder(spec: str, *, train: bool = False) -> None:
+    """Make sure that a folder of images is laid out in classes, before work that would be for nothing.
+
+    Args:
+        spec: as for `open_data`; of other data sets than folders nothing is checked.
+        train: whether training images are needed.
+
+    Raises:
+        LnbenchError: a folder that is not there or lacks images.
+    """
+    name, _, path = spec.partition(":")
+    if name == "folder" and path:
+        folder.check_layout(Path(path).expanduser().resolve(), train=train)
+
+
 def open_data(
     spec: str,
     data_dir: Path,

@@ -68,17 +68,19 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns `benchmark`, `network`, `norm`, `groups`, `data`, `images`, `noise` (with its options),
         `mode`, `batch_size`, `order`, `blend`, `vote`, `dtype`, `limit`, `checksum`, `sigma`, `train_seeds`
-        (how many), `accuracy`, `low`, `high` and `interval`: "t over training seeds" of two seeds or more,
-        else "Wilson over images".
+        and `repeats` (how many; repeats of each network, the fewest), `accuracy`, `low`, `high` and
+        `interval`: "t over training seeds" of two training seeds or more; else of several repeats "wider of
+        t over repeats and Wilson over images", see `robustbench_ln.metrics.averaged`; else "Wilson over
+        images".
     """
     if cells.empty:
-        numbers = ["sigma", "train_seeds", "accuracy", "low", "high", "interval"]
+        numbers = ["sigma", "train_seeds", "repeats", "accuracy", "low", "high", "interval"]
         return pd.DataFrame(columns=[*_SHOWN, *_TELLING, *numbers])
     rows = []
     for _, group in averaged(cells).groupby([*_OVER_SEEDS, "sigma"], dropna=False, sort=False):
         first = group.iloc[0]
         interval = t_interval(group["accuracy"]) or (first["low"], first["high"])
-        several = len(group) > 1
+        repeats = int(group["repeats"].min())
         text = noise_text(first["noise"], first["clip"], first["rescale"], first["space"])
         shown = {name: first[name] for name in (*_SHOWN, *_TELLING)} | {"noise": text}
         rows.append(
@@ -86,14 +88,21 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
             | {
                 "sigma": first["sigma"],
                 "train_seeds": len(group),
+                "repeats": repeats,
                 "accuracy": group["accuracy"].mean(),
                 "low": max(interval[0], 0.0),
                 "high": min(interval[1], 1.0),
-                "interval": "t over training seeds" if several else "Wilson over images",
+                "interval": _interval_name(len(group), repeats),
             }
         )
     table = pd.DataFrame(rows)
     return table.sort_values(["data", "benchmark", "noise", "norm", "groups", "mode", "batch_size", "sigma"])
+
+
+def _interval_name(train_seeds: int, repeats: int) -> str:
+    if train_seeds > 1:
+        return "t over training seeds"
+    return "wider of t over repeats and Wilson over images" if repeats > 1 else "Wilson over images"
 
 
 _SHOWN = ["benchmark", "network", "norm", "groups", "data", "images", "noise", "mode", "batch_size", "order"]
@@ -104,8 +113,8 @@ _TELLING = ["blend", "vote", "dtype", "limit", "checksum"]
 def wide(table: pd.DataFrame) -> pd.DataFrame:
     """Return `curves` for reading: a row a curve, a column a sigma, in per cent, blank where not measured.
 
-    Columns that are the same in all rows but `norm`, `mode` and `noise` are left out, and `blend`, `vote`,
-    `dtype`, `limit` and `checksum` where they tell no curves apart.
+    Columns that are the same in all rows but `norm`, `mode` and `noise` are left out, `blend`, `vote`,
+    `dtype`, `limit` and `checksum` where they tell no curves apart, and `repeats` where there are none.
     """
     if table.empty:
         return table
@@ -122,11 +131,14 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
         for accuracy, width in zip(table["accuracy"], half, strict=True)
     ]
     text = table[kept].astype("string").fillna("").assign(sigma=table["sigma"], shown=shown)
-    seeds = table["train_seeds"].groupby([text[name] for name in kept], sort=False)
-    fewest, most = seeds.transform("min").astype(str), seeds.transform("max").astype(str)
-    text["seeds"] = fewest.where(fewest == most, fewest + " to " + most)
+    numbers = {"seeds": "train_seeds"} | ({"repeats": "repeats"} if (table["repeats"] > 1).any() else {})
+    curve = [text[name] for name in kept]
+    for heading, name in numbers.items():
+        many = table[name].groupby(curve, sort=False)
+        fewest, most = many.transform("min").astype(str), many.transform("max").astype(str)
+        text[heading] = fewest.where(fewest == most, fewest + " to " + most)
     pivot = text.pivot_table(
-        index=[*kept, "seeds"], columns="sigma", values="shown", aggfunc="first", sort=False
+        index=[*kept, *numbers], columns="sigma", values="shown", aggfunc="first", sort=False
     )
     pivot = pivot.reindex(sorted(pivot.columns), axis=1).fillna("")
     pivot.columns = [f"{sigma:g}" for sigma in pivot.columns]

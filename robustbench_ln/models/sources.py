@@ -19,7 +19,14 @@ from robustbench_ln.models.preprocessing import Preprocessing, chosen_preprocess
 from robustbench_ln.models.python_source import make_network
 from robustbench_ln.models.registry import build_network, check_network, is_library_network
 from robustbench_ln.models.source_names import SourceName, parse_source
-from robustbench_ln.models.state_files import State, fit_state, read_state, tensor_named
+from robustbench_ln.models.state_files import (
+    State,
+    bytes_held,
+    check_plain,
+    fit_state,
+    read_state,
+    tensor_named,
+)
 from robustbench_ln.models.weights import load_network
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.store.weights import weights_hash
@@ -234,9 +241,11 @@ def _build(
     shape = (3, size, size)
     if state is None:
         return shape, classes or _FRESH_CLASSES, _seeded(architecture, shape, classes or _FRESH_CLASSES)
+    check_plain(state, f"'{text}'")
     probe = _seeded(architecture, shape, _PROBE_CLASSES)
-    first = next(name for name, tensor in probe.state_dict().items() if tensor.dim() == 4)
-    last = [name for name, tensor in probe.state_dict().items() if tensor.shape[:1] == (_PROBE_CLASSES,)]
+    own = probe.state_dict()
+    first = next(name for name, tensor in own.items() if tensor.dim() == 4)
+    last = [name for name, tensor in own.items() if tensor.shape[:1] == (_PROBE_CLASSES,)]
     known = {name: tensor_named(state, probe, name) for name in (first, *last)}
     stem = known[first]
     if stem is not None and stem.dim() == 4:
@@ -247,6 +256,15 @@ def _build(
         # No last layer to read a number off: let the comparison of names say what the file has instead.
         fit_state(probe, state, f"'{text}'")
         raise LnbenchError(f"Network '{architecture}' has no last layer to count classes by.")
+    # A network of all that a file claims may fit into no memory; values that it has take a byte at the least.
+    usual = own[first].numel() + sum(own[name].numel() for name in last)
+    values = shape[0] * own[first][:, 0].numel() + outputs * sum(own[name][0].numel() for name in last)
+    if values > max(usual, bytes_held(state)):
+        raise LnbenchError(
+            f"The weights of '{text}' are damaged: their first and last layers would have {values:,} values, "
+            "more than the file holds.",
+            "Save them again, from the network that they were trained in.",
+        )
     built = _seeded(architecture, shape, classes or outputs)
     fresh = tuple(last) if classes not in (None, outputs) else ()
     fit_state(built, state, f"'{text}'", fresh=fresh)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -47,8 +46,9 @@ def read_state(path: Path) -> State:
             "and nothing in it was executed.",
             "Save the weights alone: torch.save(network.state_dict(), FILE), or as safetensors.",
         ) from error
-    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        # Torch names its own ways to load such a file, which would execute what is in it.
+    except Exception as error:
+        # A damaged pickle raises nearly anything; and torch names its own ways to load such a file, which
+        # would execute what is in it.
         raise LnbenchError(
             f"'{path}' cannot be read as a state dict: it is truncated, or of another format.",
             "Save the weights alone: torch.save(network.state_dict(), FILE), or as safetensors.",
@@ -71,7 +71,7 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
     """
     own = network.state_dict()
     renamed = _renamed(state, own)
-    _check_plain(renamed, what)
+    check_plain(renamed, what)
     problems = []
     for kind, names in (
         (
@@ -97,7 +97,16 @@ def fit_state(network: nn.Module, state: State, what: str, *, fresh: tuple[str, 
         )
     _check_values(renamed, what)
     merged = {name: own[name] if name in fresh else renamed.get(name, own[name]) for name in own}
-    load_state(network, merged, versions=getattr(state, "_metadata", None))
+    load_state(network, merged, versions=_known_versions(getattr(state, "_metadata", None)))
+
+
+def _known_versions(versions: Any) -> Any:
+    """Return the versions of layers' formats that came with a state; None where they are anything else."""
+    known = isinstance(versions, Mapping) and all(
+        isinstance(name, str) and isinstance(layer, dict) and isinstance(layer.get("version"), int)
+        for name, layer in versions.items()
+    )
+    return versions if known else None
 
 
 def _check_values(state: State, what: str) -> None:
@@ -123,7 +132,7 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def _check_plain(state: State, what: str) -> None:
+def check_plain(state: State, what: str) -> None:
     """Make sure that tensors hold numbers that a network computes with.
 
     Raises:
@@ -136,6 +145,12 @@ def _check_plain(state: State, what: str) -> None:
                 f"The weights of {what} cannot be used: {name} is {kind.replace('torch.', '')}.",
                 "Save them as dense real numbers, such as float32.",
             )
+
+
+def bytes_held(state: State) -> int:
+    """Return the bytes of a plain state's values; a tensor may claim more, by repeating some."""
+    storages = [tensor.untyped_storage() for tensor in state.values()]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def load_state(network: nn.Module, state: State, versions: Any = None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.report.digest import digest_of, page_digest
+from robustbench_ln.report.garbage import rarely_collected
 from robustbench_ln.report.selection import ALL, Selection
 from robustbench_ln.store.results import Results, choose_names
 
@@ -38,6 +39,7 @@ class Report:
     figures: int = 0
 
 
+@rarely_collected()
 def build_report(
     store: Results,
     path: Path | None = None,
@@ -97,6 +99,7 @@ def build_report(
 
     from robustbench_ln.export.formats import as_csv
     from robustbench_ln.report.contents import contents_of
+    from robustbench_ln.report.exhibit import uri_content
     from robustbench_ln.report.figures import drawn_for_papers, write_figures
     from robustbench_ln.report.inputs import gather
     from robustbench_ln.report.markdown_page import render_markdown
@@ -111,7 +114,8 @@ def build_report(
     else:
         text = render_page(contents, inputs)
     if table is not None:
-        publish_file(table, as_csv(gathered.table))
+        whole = as_csv(gathered.table) if selection else uri_content(contents.results_csv)
+        publish_file(table, whole)
     # Names of classes come from names of files, which need not be text.
     publish_file(page, text.encode("utf-8", "replace"))
     return Report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import number, percent, sigma_text
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup
+from robustbench_ln.report.rows import rows_of
 
 
 def spread_table(data: DataGroup) -> Table | None:
@@ -15,6 +16,8 @@ def spread_table(data: DataGroup) -> Table | None:
     """
     rows = []
     for noise in data.noises:
+        if not noise.compositions:
+            continue
         usual = {(row.model, row.mode, row.sigma): row for row in noise.home.itertuples()}
         for one in noise.compositions:
             row = usual.get((one.model, one.mode, one.sigma))
@@ -42,7 +45,7 @@ def company_table(noise: NoiseGroup) -> Table | None:
     """
     if not noise.compositions:
         return None
-    names = dict(zip(noise.measured["model"], noise.measured["model_label"], strict=True))
+    names = dict(rows_of(noise.measured, "model", "model_label"))
     sizes = list(dict.fromkeys(size for one in noise.compositions for size in one.sizes))
     rows = []
     for one in noise.compositions:

@@ -17,6 +17,7 @@ from robustbench_ln.report.formats import number, percent, percent_range
 from robustbench_ln.report.headline import Headline, headline, measured_sentence
 from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.matrices import collapse_table, draw_confusions
+from robustbench_ln.report.rows import rows_of
 from robustbench_ln.report.samples import draw_samples
 from robustbench_ln.report.sureness import calibration_table
 from robustbench_ln.wording import listed
@@ -67,7 +68,7 @@ class Contents:
         failures: cell, reason and invocation of each cell that could not be measured.
         untested: networks without a cell.
         cells: a row a cell.
-        results_csv: a data URI of the table of `load_results`.
+        results_csv: a data URI of the table of `load_results`, of the cells on the page.
         models, data: where the numbers come from.
         runs: the invocations.
         remarks: what is mixed among the cells.
@@ -103,6 +104,8 @@ def contents_of(inputs: Inputs, title: str, reference: str | None = None) -> Con
         reference: a pattern over networks that others are held against; None for BatchNorm's.
     """
     sections = [_data_section(inputs, data, reference) for data in inputs.data]
+    table = inputs.table
+    shown = table[table["cell"].isin(list(inputs.identities))] if inputs.selection else table
     return Contents(
         title=title,
         statement=measured_sentence(inputs),
@@ -112,7 +115,7 @@ def contents_of(inputs: Inputs, title: str, reference: str | None = None) -> Con
         failures=failure_rows(inputs),
         untested=untested_models(inputs),
         cells=_cell_table(inputs),
-        results_csv=data_uri("text/csv;charset=utf-8", as_csv(inputs.table).decode("utf-8")),
+        results_csv=data_uri("text/csv;charset=utf-8", as_csv(shown).decode("utf-8")),
         models=origins.model_table(inputs),
         runs=origins.run_rows(inputs),
         data=origins.data_table(inputs),
@@ -175,24 +178,30 @@ def _coupled_sentence(data: DataGroup) -> str:
 
 
 def _cell_table(inputs: Inputs) -> Table:
+    shown = (
+        "model_label", "sigma_text", "severity", "mode_label", "images", "correct", "accuracy", "low", "high",
+        "coupled", "cell",
+    )  # fmt: skip
     rows = [
         [
-            row.model_label,
+            model,
             data.label,
             noise.label,
-            row.sigma_text,
-            row.severity,
-            row.mode_label.replace(" (coupled)", ""),
-            number(row.images),
-            number(row.correct),
-            percent(row.accuracy),
-            percent_range(row.low, row.high),
-            "yes" if row.coupled else "no",
-            row.cell,
+            sigma,
+            severity,
+            mode.replace(" (coupled)", ""),
+            number(images),
+            number(correct),
+            percent(accuracy),
+            percent_range(low, high),
+            "yes" if coupled else "no",
+            cell,
         ]
         for data in inputs.data
         for noise in data.noises
-        for row in noise.measured.itertuples()
+        for model, sigma, severity, mode, images, correct, accuracy, low, high, coupled, cell in rows_of(
+            noise.measured, *shown
+        )
     ]
     columns = [
         "model", "data", "noise", "sigma", "severity", "mode", "images", "correct", "accuracy",

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from robustbench_ln.modes import MODES, fits_norm, full_mode, modes_for
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.report.formats import sigma_text
-from robustbench_ln.report.inputs import DataGroup, Inputs
+from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
+from robustbench_ln.report.rows import rows_of
 
 
 @dataclass(frozen=True)
@@ -66,40 +65,42 @@ class _Request:
 
 def cover(inputs: Inputs, data: DataGroup) -> Coverage:
     """Return what is measured on a data set of what its cells and the invocations name."""
-    cells = data.cells
     requests = list(_requests_for(inputs, data))
-    expected = {
-        noise.spec: sorted(
-            set(noise.cells["sigma"]).union(
-                *(request.sigmas for request in requests if noise.spec in request.noises)
-            )
-        )
-        for noise in data.noises
-    }
+    done = [_done(noise) for noise in data.noises]
+    expected = [
+        set().union(*own.values(), *(request.sigmas for request in requests if noise.spec in request.noises))
+        for noise, own in zip(data.noises, done, strict=True)
+    ]
+    norms: dict[str, str] = {}
+    for model, norm in rows_of(data.cells, "model_label", "norm"):
+        norms.setdefault(model, norm)
     rows = []
-    for model, own in cells.groupby("model_label", sort=False):
-        fitting = modes_for(own["norm"].iloc[0])
-        asked = {
+    for model, norm in norms.items():
+        # Modes that were asked for may be there, and not selected.
+        modes = {
             mode
             for request in requests
-            for mode in request.modes or fitting
-            if fits_norm(mode, own["norm"].iloc[0])
+            for mode in request.modes or modes_for(norm)
+            if fits_norm(mode, norm) and not inputs.selection
         }
-        for mode in sorted(set(_spelled(own)) | asked, key=_place):
-            measured = []
-            for noise in data.noises:
-                found = noise.cells[(noise.cells["model_label"] == model) & (_spelled(noise.cells) == mode)]
-                missing = [sigma for sigma in expected[noise.spec] if sigma not in set(found["sigma"])]
-                total = len(expected[noise.spec])
-                measured.append(NoiseCoverage(total - len(missing), total, [sigma_text(s) for s in missing]))
-            rows.append(CoverageRow(model, mode, measured))
+        modes |= {mode for own in done for label, mode in own if label == model}
+        for mode in sorted(modes, key=_place):
+            sigmas = [own.get((model, mode), set()) for own in done]
+            rows.append(CoverageRow(model, mode, list(map(_coverage, sigmas, expected))))
     return Coverage(data.label, [noise.label for noise in data.noises], rows)
 
 
-def _spelled(cells: pd.DataFrame) -> pd.Series:
-    """Return the mode of each cell, a blend with its option: each option is a curve of its own."""
-    modes = [full_mode(*one) for one in zip(cells["mode"], cells["blend"], strict=True)]
-    return pd.Series(modes, index=cells.index, dtype=object)
+def _done(noise: NoiseGroup) -> dict[tuple[str, str], set[float]]:
+    """Return the sigmas measured under a noise, by network and mode; each option of a blend is a mode."""
+    done: dict[tuple[str, str], set[float]] = {}
+    for model, mode, blend, sigma in rows_of(noise.cells, "model_label", "mode", "blend", "sigma"):
+        done.setdefault((model, full_mode(mode, blend)), set()).add(sigma)
+    return done
+
+
+def _coverage(done: set[float], expected: set[float]) -> NoiseCoverage:
+    missing = sorted(expected - done)
+    return NoiseCoverage(len(expected) - len(missing), len(expected), [sigma_text(one) for one in missing])
 
 
 def _place(mode: str) -> tuple[int, str]:
@@ -127,7 +128,7 @@ def _requests_for(inputs: Inputs, data: DataGroup) -> Iterator[_Request]:
     A request names no data, so it counts where its cells are; one that was cut off before its first cell
     counts wherever its limit fits.
     """
-    here = {inputs.hows[cell].get("run_id") for cell in data.cells["cell"]}
+    here = {inputs.hows[cell].get("run_id") for cell in data.cells["cell"].tolist()}
     anywhere = {how.get("run_id") for how in inputs.hows.values()}
     for run_id, record in inputs.runs.items():
         try:

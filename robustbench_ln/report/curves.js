@@ -7,30 +7,34 @@ eachFigure("curves", (figure, plot) => {
   const explore = element("details", { className: "explore" }, element("summary", {}, "Values, and single lines"));
   figure.querySelector("figcaption").after(explore);
 
+  const tip = element("div", { className: "tip", hidden: true });
+  tip.setAttribute("aria-hidden", "true");
+  image.after(tip);
+
   function build() {
+    if (points) return;
     points = numbersOf(figure).map((row) => ({
       line: row.line,
+      paper: row.paper ? Number(row.paper) : null,
       ...Object.fromEntries(["sigma", "accuracy", "low", "high"].map((name) => [name, Number(row[name])])),
     }));
     const sigmas = [...new Set(points.map((point) => point.sigma))].sort((a, b) => a - b);
     const shown = new Set(Object.keys(plot.lines));
+    const valuesAt = (sigma) =>
+      points
+        .filter((point) => point.sigma === sigma && shown.has(point.line))
+        .map((point) => `${point.line}: ${percent(point.accuracy)} (${percent(point.low)} to ${percent(point.high)})`);
     const values = element("ul", { className: "values" });
     const canvas = element("canvas", { hidden: true });
     canvas.setAttribute("role", "img");
     image.after(canvas);
 
     const { label, slider, say } = sigmaSlider(sigmas, (sigma) => {
-      const here = points.filter((point) => point.sigma === sigma && shown.has(point.line));
-      values.replaceChildren(
-        ...here.map((point) =>
-          element("li", {}, `${point.line}: ${percent(point.accuracy)} (${percent(point.low)} to ${percent(point.high)})`),
-        ),
-      );
+      values.replaceChildren(...valuesAt(sigma).map((text) => element("li", {}, text)));
     });
     const boxes = Object.entries(plot.lines).map(([line, colour]) => {
       const box = element("input", { type: "checkbox", checked: true });
-      const swatch = element("span", { className: "swatch" });
-      swatch.style.background = colour;
+      const swatch = swatchOf(colour, plot.dashes[line]);
       box.addEventListener("change", () => {
         shown[box.checked ? "add" : "delete"](line);
         const all = shown.size === Object.keys(plot.lines).length;
@@ -48,8 +52,21 @@ eachFigure("curves", (figure, plot) => {
         const across = ((event.clientX - box.left) / box.width - plot.axes[0]) / plot.axes[2];
         const sigma = plot.sigma[0] + across * (plot.sigma[1] - plot.sigma[0]);
         const distances = sigmas.map((known) => Math.abs(known - sigma));
-        slider.value = distances.indexOf(Math.min(...distances));
+        const nearest = distances.indexOf(Math.min(...distances));
+        slider.value = nearest;
         say();
+        const lines = valuesAt(sigmas[nearest]).map((text) => element("div", {}, text));
+        tip.replaceChildren(element("strong", {}, `sigma ${sigmas[nearest]}`), ...lines);
+        tip.hidden = false;
+        // Beside the pointer, on the side that has room.
+        const card = image.parentElement.getBoundingClientRect();
+        const right = event.clientX - card.left > card.width / 2;
+        tip.style.left = right ? "" : `${event.clientX - card.left + 16}px`;
+        tip.style.right = right ? `${card.right - event.clientX + 16}px` : "";
+        tip.style.top = `${Math.max(event.clientY - card.top - 16, 4)}px`;
+      });
+      drawn.addEventListener("pointerleave", () => {
+        tip.hidden = true;
       });
     }
     explore.append(
@@ -59,16 +76,33 @@ eachFigure("curves", (figure, plot) => {
     );
     say();
   }
-  explore.addEventListener("toggle", () => points || build());
+  explore.addEventListener("toggle", build);
+  image.addEventListener("pointerenter", build);
 });
+
+// Return a short line in a colour and dash, as the legend has it.
+function swatchOf(colour, dashes) {
+  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  picture.setAttribute("class", "swatch");
+  picture.setAttribute("viewBox", "0 0 36 8");
+  picture.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  const attributes = { x1: 0, x2: 36, y1: 4, y2: 4, stroke: colour, "stroke-width": 2.5 };
+  for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
+  if (dashes.length) line.setAttribute("stroke-dasharray", dashes.map((length) => 2 * length).join(" "));
+  picture.append(line);
+  return picture;
+}
 
 function drawCurves(canvas, image, plot, points, shown) {
   const [width, height] = [image.width, image.height];
   const scale = window.devicePixelRatio || 1;
-  Object.assign(canvas, { width: width * scale, height: height * scale, className: image.className });
+  const [left, top, across, down] = plot.axes.map((share, place) => share * (place % 2 ? height : width));
+  // Without the legend, which the boxes below stand for.
+  const used = Math.ceil(top + down + 40);
+  Object.assign(canvas, { width: width * scale, height: used * scale, className: image.className });
   const draw = canvas.getContext("2d");
   draw.scale(scale, scale);
-  const [left, top, across, down] = plot.axes.map((share, place) => share * (place % 2 ? height : width));
   const x = (sigma) => left + (across * (sigma - plot.sigma[0])) / (plot.sigma[1] - plot.sigma[0]);
   const y = (share) => top + down * (1 - share);
   Object.assign(draw, { font: "12px sans-serif", fillStyle: "#26241f", strokeStyle: "#d8d5cd", textBaseline: "middle" });
@@ -86,10 +120,13 @@ function drawCurves(canvas, image, plot, points, shown) {
   const every = Math.ceil(sigmas.length / 9);
   draw.textAlign = "center";
   sigmas.forEach((sigma, place) => place % every || draw.fillText(sigma, x(sigma), top + down + 12));
+  draw.fillText("sigma", left + across / 2, top + down + 28);
   draw.setLineDash([4, 3]);
   draw.strokeStyle = "#5b5853";
   path(plot.sigma.map((sigma) => [sigma, plot.chance]));
   draw.stroke();
+  draw.textAlign = "left";
+  draw.fillText("chance", left + across + 6, y(plot.chance));
   draw.setLineDash([]);
   for (const line of shown) {
     const own = points.filter((point) => point.line === line).sort((a, b) => a.sigma - b.sigma);
@@ -103,10 +140,22 @@ function drawCurves(canvas, image, plot, points, shown) {
     path(own.map((point) => [point.sigma, point.accuracy]));
     draw.stroke();
     draw.setLineDash([]);
-    for (const point of own) {
-      draw.beginPath();
-      draw.arc(x(point.sigma), y(point.accuracy), 3, 0, 2 * Math.PI);
-      draw.fill();
-    }
+    // Of a fine grid some points have markers, as in the picture.
+    const apart = Math.ceil(own.length / 14);
+    own.forEach((point, place) => {
+      if (place % apart === 0) {
+        circle(draw, x(point.sigma), y(point.accuracy), 3);
+        draw.fill();
+      }
+      if (point.paper !== null) {
+        circle(draw, x(point.sigma), y(point.paper), 5);
+        draw.stroke();
+      }
+    });
   }
+}
+
+function circle(draw, x, y, radius) {
+  draw.beginPath();
+  draw.arc(x, y, radius, 0, 2 * Math.PI);
 }

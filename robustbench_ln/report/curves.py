@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import textwrap
+from operator import itemgetter
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 
 from robustbench_ln.modes import MODES
-from robustbench_ln.report.drawing import WIDTH, Styles, as_picture, figure_style, line_styles, shorten
+from robustbench_ln.report.drawing import WIDTH, Styles, as_picture, figure_style, fill, line_styles, shorten
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, sigma_text
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup
@@ -21,12 +20,14 @@ from robustbench_ln.report.lines import (
     draw_chance,
     draw_lines,
     draw_printed,
-    legend_rows,
+    legend_room,
     paper_handle,
     sigma_meaning,
 )
+from robustbench_ln.report.panels import GAP, LINE, NUMBERS, RIGHT, make_panels, panel_width
 from robustbench_ln.report.printed import printed_points
 from robustbench_ln.report.repeats import interval_note
+from robustbench_ln.report.rows import rows_of
 
 _COLUMNS = [
     "model", "data", "noise", "clip", "rescale", "space", "noise_seed", "mode", "coupled", "batch_size",
@@ -49,16 +50,25 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
     rings = [paper_handle()] if len(printed) else []
     # Several noises stand side by side.
     width = WIDTH if len(data.noises) == 1 else 5.0
+    title = fill(f"accuracy under {noise.label}", panel_width(width, 1) + RIGHT - 0.1, 10)
+    meaning = sigma_meaning(noise.spec.family, width)
     with figure_style():
-        height = 0.46 * width + 0.7 + 0.2 * legend_rows(styles, width, len(rings))
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.add_subplot()
+        figure, (axes,) = make_panels(
+            1,
+            1,
+            width,
+            height=0.46 * width - 0.3,
+            above=0.12 + LINE * (title.count("\n") + 1),
+            below=NUMBERS + LINE * (meaning.count("\n") + 1),
+            foot=legend_room(styles, width, more=len(rings)),
+        )
         draw_lines(axes, cells, "curve_label", styles)
         draw_chance(axes, 1 / len(data.classes))
         for row in printed.itertuples():
             draw_printed(axes, row.sigma, row.paper, styles.colours[row.curve_label])
-        axes.set_title(f"accuracy under {noise.label}")
-        axes.set_xlabel(sigma_meaning(noise.spec.family, width))
+        # Where it is named, it is not searched for.
+        axes.set_title(title, y=1)
+        axes.set_xlabel(meaning)
         add_legend(figure, styles, width, more=rings)
         picture = as_picture(figure)
         plot = _plot(axes, styles, 1 / len(data.classes))
@@ -92,31 +102,32 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
     cells = noise.cells[noise.cells["model_label"].isin(models)]
     styles = mode_styles(data).only(list(cells["mode_label"]))
     columns = 2 if len(models) == 4 else min(len(models), _PANELS)
-    rows = -(-len(models) // columns)
+    width = max(WIDTH * columns / _PANELS, 5.0)
+    titles = [fill(shorten(model, 90), panel_width(width, columns) + GAP - 0.05, 9) for model in models]
+    meaning = sigma_meaning(noise.spec.family, width)
+    by_model = dict(list(cells.groupby("model_label", sort=False)))
     with figure_style():
-        width = max(WIDTH * columns / _PANELS, 5.0)
-        height = 2.7 * rows + 0.9 + 0.2 * legend_rows(styles, width)
-        figure = Figure(figsize=(width, height), layout="constrained")
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-        for axes, model in zip(panels, models, strict=False):
-            own = cells[cells["model_label"] == model]
-            draw_lines(axes, own, "mode_label", styles)
-            draw_chance(axes, 1 / len(data.classes), named=axes in panels[columns - 1 :: columns])
-            axes.set_title(textwrap.fill(shorten(model, 90), 30))
-            axes.set_xlabel("sigma")
-        for position, axes in enumerate(panels):
-            axes.set_visible(position < len(models))
-            # The lowest panel of a column carries the numbers, also where the last row is not full.
-            lowest = position + columns >= len(models)
-            axes.tick_params(labelbottom=lowest)
-            axes.xaxis.label.set_visible(lowest)
-        add_legend(figure, styles, width, title=sigma_meaning(noise.spec.family, width))
+        figure, panels = make_panels(
+            len(models),
+            columns,
+            width,
+            height=2.2,
+            above=0.12 + LINE * (max(title.count("\n") for title in titles) + 1),
+            below=NUMBERS + LINE,
+            foot=legend_room(styles, width, title=meaning),
+        )
+        for position, (axes, model, title) in enumerate(zip(panels, models, titles, strict=True)):
+            own = by_model[model]
+            draw_lines(axes, own, "mode_label", styles.only(list(own["mode_label"])), cells["sigma"])
+            draw_chance(axes, 1 / len(data.classes), named=(position + 1) % columns == 0)
+            axes.set_title(title, y=1, fontsize=9)
+        add_legend(figure, styles, width, title=meaning)
         picture = as_picture(figure)
     where = f"{data.label} under {noise.label}"
     tables = []
     words = []
     for model in models:
-        own = cells[cells["model_label"] == model]
+        own = by_model[model]
         present = styles.only(list(own["mode_label"]))
         words.append(f"{model}: {_in_words(own, 'mode_label', present)}")
         caption = f"Accuracy of {model} on {where} by mode, with 95 % interval"
@@ -135,25 +146,29 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
 def home_styles(data: DataGroup) -> Styles:
     """Return the styles of a data set's curves in home modes, the same under every noise."""
     home = data.cells[data.cells["home"]]
-    families = dict(zip(home["curve_label"], home["family"], strict=True))
+    families = dict(rows_of(home, "curve_label", "family"))
     return line_styles(families, list(dict.fromkeys(families.values())))
 
 
 def mode_styles(data: DataGroup) -> Styles:
     """Return the styles of a data set's modes; a mode looks the same in every report."""
-    families = dict(zip(data.cells["mode_label"], data.cells["mode"], strict=True))
+    families = dict(rows_of(data.cells, "mode_label", "mode"))
     ordered = sorted(families, key=lambda label: (MODES.index(families[label]), label))
     return line_styles({label: families[label] for label in ordered}, MODES)
 
 
 def _in_words(cells: pd.DataFrame, label: str, styles: Styles) -> str:
+    points: dict[str, list[tuple[float, str]]] = {}
+    for name, _, accuracy, sigma in sorted(
+        rows_of(cells, label, "sigma", "accuracy", "sigma_text"), key=itemgetter(1)
+    ):
+        points.setdefault(name, []).append((accuracy, sigma))
     sentences = []
     for name in styles.labels:
-        curve = cells[cells[label] == name].sort_values("sigma")
-        first, last = curve.iloc[0], curve.iloc[-1]
-        start = f"{percent(first['accuracy'])} at sigma {first['sigma_text']}"
-        end = f"{percent(last['accuracy'])} at sigma {last['sigma_text']}"
-        sentences.append(f"{name} has {start}" + (f" and {end}." if len(curve) > 1 else "."))
+        ends = dict.fromkeys((points[name][0], points[name][-1]))
+        sentences.append(
+            f"{name} has {' and '.join(f'{percent(share)} at sigma {at}' for share, at in ends)}."
+        )
     return " ".join(sentences)
 
 

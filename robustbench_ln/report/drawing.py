@@ -16,13 +16,17 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from robustbench_ln.report.exhibit import Picture, data_uri
 from robustbench_ln.report.formats import visible
 
 #: Inches; 72 points each, so that the text of a figure is as large as the page's.
 WIDTH = 7.4
+#: Letters of a line in a legend.
+LONGEST = 48
 #: Of text and what is drawn as black, and of lines that are no data.
 INK, MUTED = "#26241f", "#5b5853"
 _RULE = "#d8d5cd"
@@ -39,8 +43,6 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
-    "figure.constrained_layout.h_pad": 0.06,
-    "figure.constrained_layout.w_pad": 0.06,
     "font.sans-serif": [_MEASURED, "Arial", "Helvetica", "sans-serif"],
     "font.size": 9.5,
     "grid.color": _RULE,
@@ -92,6 +94,14 @@ class Styles:
         parts = (self.colours, self.markers, self.dashes)
         return Styles(*({label: part[label] for label in kept} for part in parts))
 
+    def linestyle(self, label: str) -> Any:
+        """Return a line's dash as matplotlib takes it."""
+        return (0, self.dashes[label]) if self.dashes[label] else "-"
+
+    def legend_labels(self) -> list[str]:
+        """Return what a legend calls the lines, long names in several lines."""
+        return [textwrap.fill(visible(label), LONGEST) for label in self.labels]
+
     def handles(self) -> list[Artist]:
         """Return the entries of a legend."""
         return [
@@ -100,11 +110,11 @@ class Styles:
                 [],
                 color=self.colours[label],
                 marker=self.markers[label],
-                linestyle=(0, self.dashes[label]) if self.dashes[label] else "-",
+                linestyle=self.linestyle(label),
                 markeredgecolor="white",
-                label=textwrap.fill(visible(label), 48),
+                label=shown,
             )
-            for label in self.labels
+            for label, shown in zip(self.labels, self.legend_labels(), strict=True)
         ]
 
 
@@ -166,6 +176,20 @@ def as_picture(figure: Figure) -> Picture:
     if FOR_PAPERS.get():
         figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return Picture(data_uri("image/svg+xml", svg), width, height, pdf.getvalue())
+
+
+def fill(text: str, inches: float, size: float) -> str:
+    """Return a text in lines that fit a width, at a size in points."""
+    font = FontProperties(family=_MEASURED, size=size)
+    lines = [text]
+    # Not even the narrowest letters come to more an inch.
+    for letters in range(min(len(text), int(28 * inches)), 7, -1):
+        lines = textwrap.wrap(text, letters)
+        if all(
+            text_to_path.get_text_width_height_descent(line, font, False)[0] <= 72 * inches for line in lines
+        ):
+            break
+    return "\n".join(lines)
 
 
 def shorten(text: str, width: int) -> str:

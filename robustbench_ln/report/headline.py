@@ -16,6 +16,10 @@ from robustbench_ln.report.inputs import DataGroup, Inputs, NoiseGroup
 from robustbench_ln.report.reference import difference_over_seeds, differences, reference_rows
 from robustbench_ln.wording import counted, listed
 
+#: What a summary tells of a curve or follows from, beside its name.
+_SUMMARIZED = [
+    "sigma", "accuracy", "low", "high", "images", "repeats", "curve_label", "training", "training_label",
+]  # fmt: skip
 _SEED_LUCK = "differences between norms include seed-to-seed luck"
 
 
@@ -77,8 +81,8 @@ class Headline:
 
 def measured_sentence(inputs: Inputs) -> str:
     """Return what was measured, in one sentence."""
-    labels = [label for data in inputs.data for label in dict.fromkeys(data.cells["family"])]
-    networks = len({model for data in inputs.data for model in data.cells["model"]})
+    labels = [label for data in inputs.data for label in data.cells["family"].unique()]
+    networks = len({model for data in inputs.data for model in data.cells["model"].unique()})
     images = [f"{counted(data.images, 'test image')} of {data.label}" for data in inputs.data]
     noises = list(dict.fromkeys(noise.label for data in inputs.data for noise in data.noises))
     cells = sum(len(noise.measured) for data in inputs.data for noise in data.noises)
@@ -109,20 +113,19 @@ def headline(data: DataGroup, reference: str | None = None) -> Headline:
 
 def _summaries(noise: NoiseGroup) -> pd.DataFrame:
     """Return a row of `summarize_curves` for each curve in a home mode, with its labels and its sigmas."""
-    home = noise.home
+    home = noise.home[[*CURVE, *_SUMMARIZED]]
     first = home.drop_duplicates(CURVE)
-    curves = home.groupby(CURVE, dropna=False, sort=False)
-    sigmas = curves["sigma"].agg(lambda curve: tuple(sorted(curve)))
+    curves = [curve for _, curve in home.groupby(CURVE, dropna=False, sort=False)]
     # The mean over sigma of the bounds is what bounds the mean where all sigmas go wrong together.
     low, high = (
-        [area_under_curve(curve["sigma"], curve[bound]) for _, curve in curves] for bound in ("low", "high")
+        [area_under_curve(curve["sigma"], curve[bound]) for curve in curves] for bound in ("low", "high")
     )
     return summarize_curves(home).assign(
         label=first["curve_label"].to_numpy(),
         training=first["training"].to_numpy(),
         training_label=first["training_label"].to_numpy(),
         images=first["images"].to_numpy(),
-        grid=sigmas.to_numpy(),
+        grid=[tuple(sorted(curve["sigma"])) for curve in curves],
         area_low=low,
         area_high=high,
         noise_label=noise.label,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from robustbench_ln.identity import content_hash
 from robustbench_ln.metrics import averaged
 from robustbench_ln.modes import MODES, check_mode
 from robustbench_ln.noise import NOISES, NoiseSpec
+from robustbench_ln.noise.corrupt import Space
 from robustbench_ln.norms.registry import find_norm, norm_rank
 from robustbench_ln.report.labels import (
     data_labels,
@@ -29,8 +31,9 @@ from robustbench_ln.report.labels import (
     repeat_parts,
     training_labels,
 )
+from robustbench_ln.report.rows import rows_of
 from robustbench_ln.report.selection import ALL, Selection
-from robustbench_ln.store.frame import read_rows
+from robustbench_ln.store.frame import read_cells
 from robustbench_ln.store.results import Results
 from robustbench_ln.store.stored import StoredModel
 
@@ -63,7 +66,7 @@ class NoiseGroup:
     measured: pd.DataFrame
     compositions: list[Composition]
 
-    @property
+    @cached_property
     def home(self) -> pd.DataFrame:
         """The cells of networks in their home mode."""
         return self.cells[self.cells["home"]]
@@ -96,7 +99,7 @@ class DataGroup:
     data: DataSet | None
     noises: list[NoiseGroup]
 
-    @property
+    @cached_property
     def cells(self) -> pd.DataFrame:
         """The cells of all noises."""
         return pd.concat([noise.cells for noise in self.noises])
@@ -109,11 +112,11 @@ class Inputs:
     Attributes:
         store: where it comes from.
         selection: which part of the results it is, in a sentence; empty for all of them.
-        table: the table of `load_results`.
+        table: the table of `load_results`, of all cells.
         data: the cells by data set.
         identities: of each cell on the page, by cell id.
         hows: how each cell was measured, by cell id; empty where it is not known.
-        models: the networks' cards.
+        models: the networks' cards; of a selection those of its cells, as with what follows.
         runs: the invocations, by run id.
         failures: cells that could not be measured, by `<cell_id>.<run_id>`.
         problems: a sentence for each thing that could not be read; drawing the page adds to it.
@@ -137,8 +140,7 @@ def gather(store: Results, data_dir: Path, selection: Selection = ALL) -> Inputs
     Raises:
         LnbenchError: no cell can be read, or none is selected.
     """
-    table, problems = read_rows(store)
-    identities = {cell: store.identity(cell) for cell in table["cell"]}
+    table, identities, problems = read_cells(store)
     known = _known(table, problems)
     # Cells name their networks themselves: a broken card costs the card, not the page.
     models, unread = store.readable_models()
@@ -156,17 +158,25 @@ def gather(store: Results, data_dir: Path, selection: Selection = ALL) -> Inputs
     left_out = (
         f"A selection: {len(chosen):,} of {len(known):,} cells, of {selection.text}." if selection else ""
     )
-    known = chosen
+    hows = {cell: store.how(cell) for cell in chosen["cell"]}
+    runs = {name: record for name, record in store.run_records().items() if isinstance(record, dict)}
+    failures = {name: record for name, record in store.failure_records().items() if isinstance(record, dict)}
+    if selection:
+        # A part of results tells nothing of the rest.
+        networks, measured = set(chosen["model"]), {how.get("run_id") for how in hows.values()}
+        models = [model for model in models if model.id in networks]
+        runs = {name: record for name, record in runs.items() if name in measured}
+        failures = {name: record for name, record in failures.items() if name.rpartition(".")[2] in runs}
     return Inputs(
         store,
         left_out,
         table,
-        _by_data(known, identities, data_dir, {model.id: model.card["recipe"] for model in models}),
-        {cell: identities[cell] for cell in known["cell"]},
-        {cell: store.how(cell) for cell in known["cell"]},
+        _by_data(chosen, identities, data_dir, {model.id: model.card["recipe"] for model in models}),
+        {cell: identities[cell] for cell in chosen["cell"]},
+        hows,
         models,
-        {name: record for name, record in store.run_records().items() if isinstance(record, dict)},
-        {name: record for name, record in store.failure_records().items() if isinstance(record, dict)},
+        runs,
+        failures,
         problems,
     )
 
@@ -185,18 +195,23 @@ def spread_sigmas(sigmas: npt.ArrayLike) -> list[float]:
 def _known(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     """Return the rows whose norm, noise and mode this version has; tell the others."""
 
-    def problem(row: Any) -> str:
+    @cache
+    def reason(norm: str, noise: str, clip: bool, rescale: bool, space: Space, mode: str) -> str:
         try:
-            find_norm(row.norm)
-            NoiseSpec.stored(row.noise, row.clip, row.rescale, row.space)
-            check_mode(row.mode)
+            find_norm(norm)
+            NoiseSpec.stored(noise, clip, rescale, space)
+            check_mode(mode)
         except LnbenchError as error:
-            return f"Left out cell '{row.cell}': {error}"
+            return str(error)
         return ""
 
-    found = [problem(row) for row in table.itertuples(index=False)]
-    problems.extend(filter(None, found))
-    return table[[not sentence for sentence in found]]
+    reasons = [reason(*values) for values in rows_of(table, "norm", *_NOISE, "mode")]
+    problems.extend(
+        f"Left out cell '{cell}': {text}"
+        for (cell,), text in zip(rows_of(table, "cell"), reasons, strict=True)
+        if text
+    )
+    return table[[not text for text in reasons]]
 
 
 def _by_data(
@@ -206,11 +221,12 @@ def _by_data(
     recipes: dict[str, dict[str, Any]],
 ) -> list[DataGroup]:
     ready_made = sorted(set(known["noise"]) - set(NOISES))
+    own = [identities[cell] for cell in known["cell"].tolist()]
     cells = known.assign(
-        sigma_text=[identities[cell]["noise"]["sigma"] for cell in known["cell"]],
+        sigma_text=[identity["noise"]["sigma"] for identity in own],
         home=known["norm"].map(lambda norm: find_norm(norm).home_mode) == known["mode"],
-        family=[_family(identities[cell]["model"]) for cell in known["cell"]],
-        training=[_training(identities[cell]["model"], recipes) for cell in known["cell"]],
+        family=[_family(identity["model"]) for identity in own],
+        training=_trainings([identity["model"] for identity in own], recipes),
         norm_rank=known["norm"].map(norm_rank),
         noise_rank=known["noise"].map([*NOISES, *ready_made].index),
         mode_rank=known["mode"].map(MODES.index),
@@ -261,9 +277,11 @@ def _by_noise(cells: pd.DataFrame) -> Any:
 
 def _labelled(cells: pd.DataFrame, identities: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the cells of one data set with the labels of models, curves and modes as columns."""
-    models = {row.model: identities[row.cell]["model"] for row in cells.itertuples()}
+    models = {model: identities[cell]["model"] for model, cell in rows_of(cells, "model", "cell")}
     names = model_labels(models)
-    trainings = training_labels({row.training: models[row.model] for row in cells.itertuples()})
+    trainings = training_labels(
+        {training: models[model] for training, model in rows_of(cells, "training", "model")}
+    )
     codes = cells.groupby(_CURVE, dropna=False, sort=False).ngroup()
     curves = cells.assign(code=codes).drop_duplicates("code").set_index("code").to_dict("index")
     at_home = distinct_labels(
@@ -285,10 +303,20 @@ def _family(model: dict[str, Any]) -> str:
     return norm_label(model["norm"], model["norm_options"])
 
 
-def _training(model: dict[str, Any], recipes: dict[str, dict[str, Any]]) -> str:
+def _trainings(models: list[dict[str, Any]], recipes: dict[str, dict[str, Any]]) -> list[str]:
     """Return the same key for networks that differ in their training seed alone."""
-    whole = recipes.get(model["id"], model)
-    return content_hash({name: value for name, value in whole.items() if name not in ("id", "seed")})
+    keys: list[str] = []
+    last: dict[str, Any] | None = None
+    for model in models:
+        # Cells are sorted by their networks.
+        if model == last:
+            keys.append(keys[-1])
+            continue
+        last, whole = model, recipes.get(model["id"], model)
+        keys.append(
+            content_hash({name: value for name, value in whole.items() if name not in ("id", "seed")})
+        )
+    return keys
 
 
 def _whole(value: Any) -> int | None:

@@ -6,18 +6,23 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from robustbench_ln.noise import NoiseFamily
-from robustbench_ln.report.drawing import INK, MUTED, Styles
+from robustbench_ln.report.drawing import INK, LONGEST, MUTED, Styles
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import percent, percent_range, sigma_text
+from robustbench_ln.report.panels import LINE
+from robustbench_ln.report.rows import rows_of
 
 #: Letters that an inch takes.
 LETTERS = 12
@@ -27,51 +32,63 @@ _MARKED = 14
 _ABOVE: dict[str, Any] = {"zorder": 4, "clip_on": False}
 
 
-def draw_lines(axes: Axes, points: pd.DataFrame, label: str, styles: Styles, **how: Any) -> None:
+def draw_lines(
+    axes: Axes, points: pd.DataFrame, label: str, styles: Styles, sigmas: npt.ArrayLike | None = None
+) -> None:
     """Draw a line a label, with a band for its interval.
+
+    The lines are those of seaborn's `lineplot`, which takes as long as all else of a figure.
 
     Args:
         axes: where.
         points: columns `sigma`, `accuracy`, `low`, `high` and the label's.
         label: the column that names lines.
         styles: of these lines, no others.
-        how: further options of the lines.
+        sigmas: all that the axis must have room for; the points' own when left out.
     """
-    # Of a fine grid some points have markers, or lines are nothing but markers.
-    longest = int(points.groupby(label, sort=False).size().max())
-    how = {"markevery": -(-longest // _MARKED), **how}
-    sns.lineplot(
-        points,
-        x="sigma",
-        y="accuracy",
-        hue=label,
-        style=label,
-        hue_order=styles.labels,
-        style_order=styles.labels,
-        palette=dict(styles.colours),
-        markers=dict(styles.markers),
-        dashes=dict(styles.dashes),
-        estimator=None,
-        legend=False,
-        ax=axes,
-        clip_on=False,
-        zorder=3,
-        **how,
-    )
-    for name, curve in points.groupby(label, sort=False):
-        band = curve.sort_values("sigma")
-        if len(band) > 1:
-            axes.fill_between(
-                band["sigma"], band["low"], band["high"], color=styles.colours[name], alpha=0.14, linewidth=0
-            )
+    numbers = points[["sigma", "accuracy", "low", "high"]].to_numpy(dtype=np.float64)
+    order = np.lexsort((numbers[:, 1], numbers[:, 0]))
+    names, numbers = points[label].to_numpy()[order], numbers[order]
+    curves = {name: numbers[names == name] for name in styles.labels}
+    # Of a fine grid some points have markers.
+    every = -(-max(map(len, curves.values())) // _MARKED)
+    bands = {}
+    for name, own in curves.items():
+        sigma, accuracy, low, high = own.T
+        axes.plot(
+            sigma,
+            accuracy,
+            color=styles.colours[name],
+            linestyle=styles.linestyle(name),
+            marker=styles.markers[name],
+            markevery=every,
+            markeredgecolor="white",
+            markeredgewidth=0.75,
+            clip_on=False,
+            zorder=3,
+        )
+        if len(own) > 1:
+            bands[name] = np.concatenate([own[:, [0, 2]], own[::-1, [0, 3]]])
         else:
-            axes.vlines(band["sigma"], band["low"], band["high"], color=styles.colours[name], linewidth=1)
-    if points["sigma"].nunique() == 1:
-        only = points["sigma"].iloc[0]
-        axes.set_xlim(only - 0.5, only + 0.5)
-        axes.set_xticks([only])
-    axes.set_ylabel("")
+            axes.vlines(sigma, low, high, color=styles.colours[name], linewidth=1)
+    shades = [styles.colours[name] for name in bands]
+    axes.add_collection(
+        PolyCollection(list(bands.values()), facecolors=shades, alpha=0.14, linewidths=0), autolim=False
+    )
+    _sigma_axis(axes, numbers[:, 0], sigmas)
     accuracy_axis(axes)
+
+
+def _sigma_axis(axes: Axes, drawn: npt.ArrayLike, wanted: npt.ArrayLike | None) -> None:
+    """Name the axis of sigma, and give it room for those that are wanted or, of one alone, around it."""
+    known = np.unique(np.asarray(drawn if wanted is None else wanted, dtype=np.float64))
+    axes.set_xlabel("sigma")
+    if len(known) == 1:
+        axes.set_xlim(known[0] - 0.5, known[0] + 0.5)
+        axes.set_xticks(known)
+    elif wanted is not None:
+        edge = mpl.rcParams["axes.xmargin"] * (known[-1] - known[0])
+        axes.set_xlim(known[0] - edge, known[-1] + edge)
 
 
 def accuracy_axis(axes: Axes) -> None:
@@ -115,7 +132,7 @@ def add_legend(
     more: Sequence[Artist] = (),
     **how: Any,
 ) -> None:
-    """Draw the legend below the figure.
+    """Draw the legend at the foot of a figure, whose room is `legend_room`.
 
     Args:
         figure: where.
@@ -123,9 +140,15 @@ def add_legend(
         width: of the figure, in inches.
         title: above the legend.
         more: entries after the lines'.
-        how: further options of the legend, its place among them; else it is below the axes.
+        how: further options of the legend, its place among them.
     """
-    place: dict[str, Any] = {"loc": "outside lower left", **how}
+    across, down = figure.get_size_inches()
+    place: dict[str, Any] = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0.1 / across, 0.02 / down),
+        "borderaxespad": 0,
+        **how,
+    }
     figure.legend(
         handles=[*styles.handles(), *more],
         ncols=legend_columns(styles, width, len(more)),
@@ -138,13 +161,21 @@ def add_legend(
 
 def legend_columns(styles: Styles, width: float, more: int = 0) -> int:
     """Return how many entries of a legend stand side by side."""
-    longest = max(min(len(label), 48) for label in styles.labels)
+    longest = max(min(len(label), LONGEST) for label in styles.labels)
     return max(min(len(styles.labels) + more, int(LETTERS * width) // (longest + 8)), 1)
 
 
 def legend_rows(styles: Styles, width: float, more: int = 0) -> int:
-    """Return how many rows a legend has."""
-    return -(-(len(styles.labels) + more) // legend_columns(styles, width, more))
+    """Return how many lines of text a legend has below each other."""
+    lines = [label.count("\n") + 1 for label in styles.legend_labels()] + [1] * more
+    columns = np.array_split(lines, legend_columns(styles, width, more))
+    return max(int(column.sum()) for column in columns)
+
+
+def legend_room(styles: Styles, width: float, *, title: str | None = None, more: int = 0) -> float:
+    """Return the inches that a legend takes at the foot of a figure of a width."""
+    above = 0.0 if title is None else 0.06 + LINE * (title.count("\n") + 1)
+    return 0.12 + above + 0.2 * legend_rows(styles, width, more)
 
 
 def sigma_meaning(noise: NoiseFamily, width: float) -> str:
@@ -155,8 +186,8 @@ def sigma_meaning(noise: NoiseFamily, width: float) -> str:
 def by_sigma(caption: str, points: pd.DataFrame, label: str, names: Sequence[str]) -> Table:
     """Return a table of accuracies with their intervals: a row a sigma, a column a line."""
     texts = {
-        (row.sigma, getattr(row, label)): f"{percent(row.accuracy)} ({percent_range(row.low, row.high)})"
-        for row in points.itertuples()
+        (sigma, name): f"{percent(accuracy)} ({percent_range(low, high)})"
+        for sigma, name, accuracy, low, high in rows_of(points, "sigma", label, "accuracy", "low", "high")
     }
     sigmas: Sequence[float] = sorted(points["sigma"].unique())
     rows = [[sigma_text(sigma), *(texts.get((sigma, name), "") for name in names)] for sigma in sigmas]

@@ -13,6 +13,7 @@ from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
 from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices, ramp
+from robustbench_ln.report.rows import rows_of
 from robustbench_ln.store.results import Results
 from robustbench_ln.wording import listed
 
@@ -32,7 +33,8 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
     Raises:
         LnbenchError: counts that cannot be read.
     """
-    cells = noise.home[noise.home["curve_label"] == curve].drop_duplicates("sigma")
+    home = noise.home[["curve_label", "sigma", "sigma_text", "accuracy", "mode", "cell"]]
+    cells = home[home["curve_label"] == curve].drop_duplicates("sigma")
     cells = cells[cells["sigma"].isin(spread_sigmas(cells["sigma"]))].sort_values("sigma")
     matrices = [_confusion(store, cell, len(data.classes)) for cell in cells["cell"]]
     sigmas = [sigma_text(sigma) for sigma in cells["sigma"]]
@@ -48,7 +50,7 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
         csv_uri(table),
         csv_name("confusion", data.label, noise.label, curve),
         [
-            _confusion_list(where, table),
+            _confusion_list(where, cells, matrices, data.classes),
             *(
                 [_matrix_table(where, cells, matrices, data.classes)]
                 if len(data.classes) <= NAMED_CLASSES
@@ -61,7 +63,8 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
 
 def collapse_table(data: DataGroup, noise: NoiseGroup) -> Table:
     """Return how concentrated the predictions of each curve in its home mode are, by sigma."""
-    cells = noise.home.drop_duplicates(["curve_label", "sigma"])
+    cells = noise.home[["curve_label", "sigma", "top_share", "entropy_share"]]
+    cells = cells.drop_duplicates(["curve_label", "sigma"])
     sigmas = sorted(cells["sigma"].unique())
     rows = []
     for curve, own in cells.groupby("curve_label", sort=False):
@@ -93,22 +96,17 @@ def shares_of(matrix: Matrix) -> npt.NDArray[np.float64]:
 
 def _tidy(cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]) -> pd.DataFrame:
     """Return a row for each pair of classes that was seen, with its count and its share of the true class."""
-    parts = []
-    for sigma, matrix in zip(cells["sigma"], matrices, strict=True):
-        true, predicted = np.nonzero(matrix)
-        counts = matrix[true, predicted]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "sigma": sigma,
-                    "true": [classes[label] for label in true],
-                    "predicted": [classes[label] for label in predicted],
-                    "count": counts,
-                    "share": counts / matrix.sum(1)[true],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    number, true, predicted = np.nonzero(matrices)
+    counts = np.asarray(matrices)[number, true, predicted]
+    return pd.DataFrame(
+        {
+            "sigma": cells["sigma"].to_numpy()[number],
+            "true": [classes[label] for label in true],
+            "predicted": [classes[label] for label in predicted],
+            "count": counts,
+            "share": counts / np.sum(matrices, 2)[number, true],
+        }
+    )
 
 
 def _matrix_table(where: str, cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]) -> Table:
@@ -121,30 +119,29 @@ def _matrix_table(where: str, cells: pd.DataFrame, matrices: list[Matrix], class
     return Table(caption, ["sigma", "true", *map(visible, classes)], rows, heads=2)
 
 
-def _confusion_list(where: str, table: pd.DataFrame) -> Table:
-    wrong = table[table["true"] != table["predicted"]].sort_values("count", ascending=False, kind="stable")
-    top = wrong.groupby("sigma").head(_LISTED_CONFUSIONS).sort_values("sigma", kind="stable")
-    rows = [
-        [
-            sigma_text(row.sigma),
-            visible(row.true),
-            visible(row.predicted),
-            number(row.count_),
-            percent(row.share),
-        ]
-        for row in top.rename(columns={"count": "count_"}).itertuples()
-    ]
+def _confusion_list(
+    where: str, cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]
+) -> Table:
+    rows = []
+    for sigma, matrix in zip(cells["sigma"], matrices, strict=True):
+        wrong = np.where(np.eye(len(classes), dtype=bool), 0, matrix)
+        for place in np.argsort(-wrong, axis=None, kind="stable")[:_LISTED_CONFUSIONS].tolist():
+            true, predicted = divmod(place, len(classes))
+            if count := int(wrong[true, predicted]):
+                share = percent(count / matrix[true].sum())
+                names = (visible(classes[label]) for label in (true, predicted))
+                rows.append([sigma_text(sigma), *names, number(count), share])
     caption = f"Most frequent confusions of {where}"
     return Table(caption, ["sigma", "true", "predicted", "images", "share of the true class"], rows)
 
 
 def _in_words(cells: pd.DataFrame, matrices: list[Matrix], classes: tuple[str, ...]) -> str:
     sentences = []
-    for row, matrix in zip(cells.itertuples(), matrices, strict=True):
+    for (text, accuracy), matrix in zip(rows_of(cells, "sigma_text", "accuracy"), matrices, strict=True):
         predicted = matrix.sum(0)
         top = int(predicted.argmax())
         sentences.append(
-            f"At sigma {row.sigma_text}, {percent(row.accuracy)} are on the diagonal and the most predicted "
+            f"At sigma {text}, {percent(accuracy)} are on the diagonal and the most predicted "
             f"class, {visible(classes[top])}, takes {percent(predicted[top] / predicted.sum())}."
         )
     return " ".join(sentences)

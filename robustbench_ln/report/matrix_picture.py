@@ -5,6 +5,7 @@ Separate axes, ticks, and matplotlib's automatic layout take six times as long.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import PercentFormatter
+from matplotlib.figure import Figure
 
-from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, framed_axes, shorten
+from robustbench_ln.report.drawing import WIDTH, as_picture, figure_style, shorten
 from robustbench_ln.report.exhibit import Picture
 
 #: Above it, rows and columns carry no names.
@@ -24,6 +25,7 @@ _COLOURS = "mako_r"
 _LARGEST_SIDE = 1.9
 _LETTER = 0.075
 _TOP, _RIGHT = 0.35, 0.95
+_PAD = 0.06
 
 
 def draw_matrices(
@@ -44,24 +46,44 @@ def draw_matrices(
     bottom = 0.35 + (room if turned else 2 * _LETTER)
     pitch = count + max(count // 8, 1)
     canvas = np.full((count, pitch * len(shares) - (pitch - count)), np.nan)
-    starts = [pitch * position for position in range(len(shares))]
-    for start, share in zip(starts, shares, strict=True):
-        canvas[:, start : start + count] = share
+    for position, share in enumerate(shares):
+        canvas[:, pitch * position : pitch * position + count] = share
     side = min((WIDTH - left - _RIGHT) * count / canvas.shape[1], _LARGEST_SIDE)
     across = side * canvas.shape[1] / count
     with figure_style():
-        figure, axes = framed_axes(across, side, left=left, right=_RIGHT, top=_TOP, bottom=bottom)
-        show_shares(axes, canvas)
-        axes.set(xticks=[], yticks=[], xlabel="predicted class", ylabel="true class")
-        axes.xaxis.labelpad, axes.yaxis.labelpad = 72 * (bottom - 0.3), 72 * (left - 0.25)
+        sheet = _Sheet(left + across + _RIGHT, _TOP + side + bottom)
+        show_shares(
+            sheet.axes, canvas, aspect="auto", extent=(left, left + across, _TOP + side, _TOP), origin="upper"
+        )
+        sheet.write(left + across / 2, _TOP + side + bottom - 0.3, "predicted class", ha="center", va="top")
+        upright: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor", "ha": "center"}
+        sheet.write(0.25, _TOP + side / 2, "true class", va="bottom", **upright)
+        pixel = side / count
+        starts = [left + pixel * pitch * position for position in range(len(shares))]
         for start, title in zip(starts, titles, strict=True):
-            above = (start + (count - 1) / 2, -0.5)
-            axes.annotate(title, above, (0, 6), textcoords="offset points", ha="center")
-        _name_classes(axes, names, starts, pad=0.06 * count / side, turned=turned)
-        draw_scale(axes.inset_axes((1 + 0.2 / across, 0, 0.12 / across, 1)))
-        return as_picture(figure)
+            sheet.write(start + side / 2, _TOP - 0.08, title, ha="center")
+        _name_classes(sheet, names, starts, pixel, turned=turned)
+        right = left + across + 0.2
+        draw_scale(sheet.axes, (right, right + 0.12, _TOP + side, _TOP))
+        return as_picture(sheet.figure)
 
 
+class _Sheet:
+    """An empty figure in inches from its upper left corner: axes without ticks, and texts."""
+
+    def __init__(self, across: float, down: float) -> None:
+        self.figure = Figure(figsize=(across, down))
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set_axis_off()
+        self.axes.set(xlim=(0, across), ylim=(down, 0))
+        self._size = across, down
+
+    def write(self, x: float, y: float, text: str, **how: Any) -> None:
+        """Write a text at a place."""
+        self.figure.text(x / self._size[0], 1 - y / self._size[1], text, **how)
+
+
+@cache
 def ramp() -> list[str]:
     """Return colours of shares from 0 to 1, for the page's script."""
     return [to_hex(mpl.colormaps[_COLOURS](share)) for share in np.linspace(0, 1, 9)]
@@ -73,24 +95,34 @@ def show_shares(axes: Axes, canvas: npt.NDArray[np.float64], **how: Any) -> None
     axes.imshow(canvas, cmap=_COLOURS, vmin=0, vmax=1, interpolation="none", **how)
 
 
-def _name_classes(axes: Axes, names: list[str], starts: list[int], *, pad: float, turned: bool) -> None:
-    """Write the names beside the rows and below the columns, `pad` pixels of the picture away."""
+def _name_classes(
+    sheet: _Sheet, names: list[str], starts: list[float], pixel: float, *, turned: bool
+) -> None:
+    """Write the names beside the rows of the first matrix, and below the columns of all."""
     size = 8 if len(names) <= 10 else 6
     below: dict[str, Any] = {"ha": "center", "va": "top"}
     if turned:
         below = {"ha": "right", "va": "center", "rotation": 90, "rotation_mode": "anchor"}
+    foot = _TOP + pixel * len(names) + _PAD
     for place, name in enumerate(names):
-        axes.text(-0.5 - pad, place, name, fontsize=size, ha="right", va="center")
+        middle = pixel * (place + 0.5)
+        sheet.write(starts[0] - _PAD, _TOP + middle, name, fontsize=size, ha="right", va="center")
         for start in starts:
-            axes.text(start + place, len(names) - 0.5 + pad, name, fontsize=size, **below)
+            sheet.write(start + middle, foot, name, fontsize=size, **below)
 
 
-def draw_scale(axes: Axes) -> None:
-    """Draw the scale of the colours into axes of its own."""
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    show_shares(axes, np.linspace(1, 0, 101)[:, None], aspect="auto", extent=(0, 1, 0, 1))
-    axes.set_xticks([])
-    axes.yaxis.tick_right()
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.tick_params(length=0, labelsize=8)
+def draw_scale(axes: Axes, box: tuple[float, float, float, float] = (0, 1, 0, 1)) -> None:
+    """Draw the scale of the colours into a box of axes without ticks: left, right, bottom, top."""
+    axes.set_axis_off()
+    show_shares(axes, np.linspace(1, 0, 101)[:, None], aspect="auto", extent=box, origin="upper")
+    _, right, bottom, top = box
+    for percent in range(0, 101, 20):
+        axes.annotate(
+            f"{percent} %",
+            (right, bottom + (top - bottom) * percent / 100),
+            (3.5, 0),
+            textcoords="offset points",
+            annotation_clip=False,
+            va="center_baseline",
+            fontsize=8,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import number, percent, visible
 from robustbench_ln.report.inputs import Inputs
 from robustbench_ln.report.labels import norm_label
+from robustbench_ln.report.rows import rows_of
 from robustbench_ln.wording import counted, listed
 
 
@@ -46,7 +48,7 @@ def model_table(inputs: Inputs) -> Table:
     ]  # fmt: skip
     labels: dict[str, list[str]] = {}
     for data in inputs.data:
-        for model, label in dict(zip(data.cells["model"], data.cells["model_label"], strict=True)).items():
+        for model, label in dict(rows_of(data.cells, "model", "model_label")).items():
             labels.setdefault(model, [])
             labels[model] = list(dict.fromkeys([*labels[model], label]))
     rows = []
@@ -72,12 +74,13 @@ def model_table(inputs: Inputs) -> Table:
                 "" if seconds is None else f"{seconds:.1f}",
             ]
         )
-    return Table("Networks in the store; test accuracy is that of the training's last epoch", columns, rows)
+    which = "on this page" if inputs.selection else "in the store"
+    return Table(f"Networks {which}; test accuracy is that of the training's last epoch", columns, rows)
 
 
 def run_rows(inputs: Inputs) -> list[RunRow]:
     """Return all invocations, oldest first."""
-    measured = [how.get("run_id") for how in inputs.hows.values()]
+    measured = Counter(how.get("run_id") for how in inputs.hows.values())
     rows = []
     for run_id, record in inputs.runs.items():
         versions, hardware = _dig(record, "versions"), _dig(record, "hardware")
@@ -86,7 +89,7 @@ def run_rows(inputs: Inputs) -> list[RunRow]:
                 run_id,
                 visible(_text(_dig(record, "command"))),
                 _text(_dig(record, "started")),
-                number(measured.count(run_id)),
+                number(measured[run_id]),
                 _pairs(versions, "{name} {value}"),
                 _pairs(hardware, "{name}: {value}"),
                 _text(_dig(record, "code", "commit")),

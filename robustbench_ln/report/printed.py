@@ -17,6 +17,7 @@ from robustbench_ln.benchmarks.printed import mode_of
 from robustbench_ln.benchmarks.read import load_declared
 from robustbench_ln.noise import parse_sigmas
 from robustbench_ln.norms.registry import fits, parse_norm
+from robustbench_ln.report.rows import rows_of
 
 
 def printed_accuracies(experiment: Experiment, line: Mapping[str, Any]) -> dict[float, float]:
@@ -53,18 +54,23 @@ def printed_points(cells: pd.DataFrame, noise: str) -> pd.DataFrame:
         Columns `curve_label`, `sigma`, `item` (such as "Fig 7"), `paper` and `measured`, shares of 1; a row
         for each number. A benchmark on other data than its own has none.
     """
+    own_data = {name: benchmark.data for name, benchmark in _declared().benchmarks.items()}
+    cells = cells[[own_data.get(name) == data for name, data in rows_of(cells, "benchmark", "data")]]
+    points = list(rows_of(cells, "curve_label", "sigma", "accuracy"))
+    lines = cells.drop_duplicates("curve_label")[["curve_label", "benchmark", "norm", "groups", "mode"]]
+    records = lines.to_dict("records")
     rows = []
     for experiment in _declared().experiments.values():
+        own = [line for line in records if line["benchmark"] in experiment.benchmarks]
         kinds = {sweep.kind for sweep in experiment.sweeps if sweep.noise == noise}
-        for kind in kinds:
-            for row in cells.to_dict("records"):
-                own = _declared().benchmarks.get(row["benchmark"])
-                if own is None or row["benchmark"] not in experiment.benchmarks or own.data != row["data"]:
-                    continue
-                line = {**row, "kind": kind, "small_sets": False}
-                paper = printed_accuracies(experiment, line).get(row["sigma"])
-                if paper is not None:
-                    rows.append((row["curve_label"], row["sigma"], experiment.paper, paper, row["accuracy"]))
+        for kind in sorted(kinds):
+            wanted = {"kind": kind, "small_sets": False}
+            printed = {line["curve_label"]: printed_accuracies(experiment, line | wanted) for line in own}
+            rows += [
+                (label, sigma, experiment.paper, printed[label][sigma], accuracy)
+                for label, sigma, accuracy in points
+                if sigma in printed.get(label, {})
+            ]
     columns = ["curve_label", "sigma", "item", "paper", "measured"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(["curve_label", "sigma", "paper"])
 

@@ -2,21 +2,23 @@
 // Without scripts the tables stand in the order of the page, and no button promises more.
 "use strict";
 
+const byText = new Intl.Collator("en", { numeric: true });
+
 function compare(a, b) {
-  // Blanks, which were not measured, come last in both orders.
-  const [x, y] = [a, b].map((text) => parseFloat(text.replaceAll(",", "")));
-  if (Number.isNaN(x) || Number.isNaN(y)) return a.localeCompare(b, "en", { numeric: true });
-  return x - y;
+  if (Number.isNaN(a.number) || Number.isNaN(b.number)) return byText.compare(a.text, b.text);
+  return a.number - b.number || byText.compare(a.text, b.text);
 }
 
 function sortBy(table, column, direction) {
   const body = table.tBodies[0];
-  const text = (row) => row.cells[column].textContent.trim();
-  const rows = [...body.rows];
-  const blank = rows.filter((row) => !text(row));
-  const filled = rows.filter((row) => text(row));
-  filled.sort((a, b) => direction * compare(text(a), text(b)));
-  body.append(...filled, ...blank);
+  const keyed = [...body.rows].map((row) => {
+    const text = row.cells[column].textContent.trim();
+    return { row, text, number: parseFloat(text.replaceAll(",", "")) };
+  });
+  // Blanks, which were not measured, come last in both orders.
+  const filled = keyed.filter((one) => one.text).sort((a, b) => direction * compare(a, b));
+  const blank = keyed.filter((one) => !one.text);
+  body.append(...[...filled, ...blank].map((one) => one.row));
 }
 
 for (const table of document.querySelectorAll("table[data-sortable]")) {

@@ -15,7 +15,7 @@ def calibration_table(data: DataGroup, noise: NoiseGroup) -> Table | None:
     Returns:
         None where no cell counted them.
     """
-    cells = noise.home.drop_duplicates(["curve_label", "sigma"])
+    cells = noise.home[["curve_label", "sigma", "ece", "nll"]].drop_duplicates(["curve_label", "sigma"])
     if cells["ece"].isna().all():
         return None
     sigmas = sorted(cells["sigma"].unique())

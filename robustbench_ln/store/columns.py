@@ -29,7 +29,8 @@ def _blend(mode: Any) -> str | None:
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Return whether a value is a whole number that a column of 64 bits holds."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _checked(name: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -39,8 +40,11 @@ def _checked(name: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
         value = read(part)
         if name in _TEXTS and not isinstance(value, str):
             raise TypeError(f"its {name} is no text")
+        if isinstance(value, str):
+            # Columns of some machines, Arrow's, hold no text that UTF-8 cannot.
+            value.encode()
         if name in _WHOLE and not (_whole(value) or (value is None and name in OPTIONAL)):
-            raise TypeError(f"its {name} is no whole number")
+            raise TypeError(f"its {name} is no whole number of 64 bits")
         if name == "sigma" and not math.isfinite(value):
             raise ValueError(f"its sigma is {value}")
         return value
@@ -80,7 +84,7 @@ _READ: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "protocol": _at("protocol"),
 }
 #: Names ready-made images, which share the checksum of their labels; no column of the table.
-PIXELS: tuple[str, Callable[[Any], str]] = ("data", lambda data: data.get("images", ""))
+PIXELS = ("data", _checked("pixels", lambda data: data.get("images", "")))
 #: By column: the part of the identity, and how the column's value is read from that part.
 COLUMNS = {name: (part, _checked(name, read)) for name, (part, read) in _READ.items()}
 
@@ -109,7 +113,7 @@ def _check_coupling(coupling: Any) -> None:
 
 def _check_model(model: Any) -> None:
     for values in model["preprocessing"].values():
-        if not all(isinstance(value, int | float) for value in values):
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
             raise TypeError("its preprocessing is not of numbers")
 
 
@@ -130,7 +134,7 @@ def check_identities(values: Mapping[str, Iterable[Any]]) -> None:
         values: by part, values that it has.
 
     Raises:
-        KeyError, TypeError, AttributeError: one is not.
+        KeyError, TypeError, AttributeError, OverflowError: one is not.
     """
     for part, check in _CHECKS.items():
         for value in values[part]:

@@ -13,10 +13,11 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.metrics import CURVE, add_metrics
 from robustbench_ln.noise.ready_made import corruption_of
 from robustbench_ln.noise.severity import severity_text
-from robustbench_ln.store.columns import COLUMNS, OPTIONAL, PIXELS, check_identities, flatten
+from robustbench_ln.store.columns import COLUMNS, OPTIONAL, PIXELS, check_identities
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.packed import PackedStore
 from robustbench_ln.store.results import Results
+from robustbench_ln.store.store import Store
 from robustbench_ln.store.versions import versioned_names
 
 
@@ -56,14 +57,27 @@ def read_rows(store: Results) -> tuple[pd.DataFrame, list[str]]:
     """Return the table of `load_results` and a sentence for each cell that cannot be read."""
     if isinstance(store, PackedStore):
         return _finish(_packed_columns(store), store), []
+    table, _, problems = read_cells(store)
+    return table, problems
+
+
+def read_cells(store: Results) -> tuple[pd.DataFrame, dict[str, dict[str, Any]], list[str]]:
+    """Return the table of `read_rows`, the identity of each cell in it by cell id, and its sentences."""
+    if not isinstance(store, Store):
+        table, problems = read_rows(store)
+        return table, {cell: store.identity(cell) for cell in table["cell"]}, problems
     rows: list[dict[str, Any]] = []
-    problems: list[str] = []
+    identities: dict[str, dict[str, Any]] = {}
+    problems = []
     for cell_id in sorted(store.cell_ids()):
         try:
-            rows.append({"cell": cell_id, **flatten(store.record(cell_id))})
+            record, row = store.flat_record(cell_id)
         except LnbenchError as error:
             problems.append(f"Left out {error}")
-    return _finish(_flat(rows), store), problems
+        else:
+            rows.append({"cell": cell_id, **row})
+            identities[cell_id] = record["identity"]
+    return _finish(_flat(rows), store), identities, problems
 
 
 def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-#: `half` is something that was being written; `state` an unfinished training's state, with which a later
-#: training goes on; `remains` such a folder that none goes on with.
+#: `half` is something that was being written, or a link in the place of a training's folder; `state` an
+#: unfinished training's state, with which a later training goes on; `remains` such a folder that none goes on
+#: with.
 Kind = Literal["half", "state", "remains"]
 _TRAINING = ".training-"
 #: As `robustbench_ln.publish` names what it writes, until it is whole.
@@ -39,10 +40,13 @@ def find_leftovers(root: Path) -> list[Leftover]:
     Nothing published and no foreign file is among it.
     """
     models = list(_entries(root / "models"))
-    trainings = [folder for folder in models if folder.name.startswith(_TRAINING) and folder.is_dir()]
+    named = [folder for folder in models if folder.name.startswith(_TRAINING)]
+    links = [folder for folder in named if folder.is_symlink()]
+    trainings = [folder for folder in named if folder.is_dir() and folder not in links]
     published = [folder for folder in models if not folder.name.startswith(".")]
     written_into = (root, *(root / kind for kind in ("cells", "failures", "models", "runs")))
     found = [one for folder in (*written_into, *published, *trainings) for one in find_half(folder)]
+    found += [_leftover(link, "half") for link in links]
     trained = {
         folder.name.split(".")[-2]
         for folder in published

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.store.files import leads_out
 from robustbench_ln.store.results import LOGS, Results, checked_cell
 from robustbench_ln.store.store import Store, write_card
 from robustbench_ln.store.stored import Counts, StoredModel
@@ -118,7 +119,7 @@ def _copy_models(source: Results, into: Store, merged: Merged) -> None:
                 into.publish_model(model_id, partial(_write_model, source, model))
                 merged.models += 1
             elif model.has_weights:
-                into.add_weights(into.model(model_id), model.weights.read_bytes)
+                into.add_weights(into.model(model_id), _own_weights(source, model).read_bytes)
         except LnbenchError as error:
             merged.problems.append(f"Left out model '{model_id}' of '{source.root}'. {error}")
 
@@ -130,7 +131,16 @@ def _write_model(source: Results, model: StoredModel, folder: Path) -> None:
         if log is not None:
             (folder / f"{name}.csv").write_bytes(log.encode("utf-8"))
     if model.has_weights:
-        shutil.copyfile(model.weights, folder / "weights.safetensors")
+        shutil.copyfile(_own_weights(source, model), folder / "weights.safetensors")
+
+
+def _own_weights(source: Results, model: StoredModel) -> Path:
+    """Return a network's weights, unless their copy would be one of a file that is not of the results."""
+    if leads_out(model.weights, source.root):
+        raise LnbenchError(
+            f"'{model.weights}' is a link that leads out of the results.", "Put the file itself in its place."
+        )
+    return model.weights
 
 
 def _copy_failures(source: Results, into: Store, merged: Merged) -> None:

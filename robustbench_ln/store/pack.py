@@ -17,6 +17,7 @@ from robustbench_ln.calibration import NOTHING
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.publish import check_writable, named_file, publish_file
 from robustbench_ln.store.factored import factor, smallest
+from robustbench_ln.store.files import MOST_DOCUMENTS, MOST_PACKED
 from robustbench_ln.store.packed import FORMAT, PackedStore
 from robustbench_ln.store.results import LOGS, Results, checked_cell, choose_names
 from robustbench_ln.store.stored import SCHEMA_VERSION, Counts
@@ -52,7 +53,8 @@ def pack(source: Results, out: Path | None = None, patterns: Sequence[str] = ())
             that made them; see `robustbench_ln.store.results.choose_names`.
 
     Raises:
-        LnbenchError: no cell to pack, a pattern that matches no model, or a file that cannot be written.
+        LnbenchError: no cell to pack or too many, a pattern that matches no model, or a file that cannot be
+            written.
     """
     path = _target(source, out)
     problems: list[str] = []
@@ -107,6 +109,9 @@ def packed_bytes(
     Args:
         cells: by name, the record, the counts and how it was measured.
         documents: `models` (by name `card`, and the text of each of `LOGS` or None), `runs` and `failures`.
+
+    Raises:
+        LnbenchError: more than `PackedStore` reads.
     """
     names = sorted(cells)
     records, counts, hows = [list(column) for column in zip(*(cells[name] for name in names), strict=True)]
@@ -135,6 +140,11 @@ def packed_bytes(
     for classes in sorted({len(confusion) for confusion in confusions}):
         alike = [smallest(confusion) for confusion in confusions if len(confusion) == classes]
         members[f"confusion_{classes}"] = np.stack(alike)
+    size = sum(array.nbytes for array in members.values())
+    if size > MOST_PACKED or members["documents"].nbytes > MOST_DOCUMENTS:
+        raise LnbenchError(
+            f"{size:,} bytes are more than a packed file may hold.", "Pack some networks at a time, by name."
+        )
     return _archive(members)
 
 

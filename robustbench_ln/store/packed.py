@@ -18,6 +18,7 @@ from robustbench_ln.calibration import NOTHING, Calibration
 from robustbench_ln.errors import LnbenchError, NewerVersionError
 from robustbench_ln.identity import parse_json
 from robustbench_ln.store.factored import Factored
+from robustbench_ln.store.files import MOST_ARRAYS, MOST_DOCUMENTS, MOST_PACKED, check_inflated
 from robustbench_ln.store.results import Log, Results
 from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card, known_how
 
@@ -105,8 +106,10 @@ class PackedStore(Results):
     def cells(self) -> list[str]:
         """The names of all cells, sorted: the order of `identities` and `totals`."""
         names = self._json("cells")
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, list) or not all(isinstance(name, str) and _is_utf8(name) for name in names):
             raise self._damaged("its cells have no names")
+        if len(set(names)) < len(names):
+            raise self._damaged("two of its cells have one name")
         return names
 
     @cached_property
@@ -216,7 +219,11 @@ class PackedStore(Results):
         found = {}
         for classes, cells in zip(*np.unique(self._classes, return_counts=True), strict=True):
             confusions = self._array(f"confusion_{classes}")
-            if confusions.shape != (cells, classes, classes) or confusions.dtype.kind != "u":
+            if (
+                confusions.shape != (cells, classes, classes)
+                or confusions.dtype.kind != "u"
+                or 8 * int(classes) ** 2 > MOST_ARRAYS
+            ):
                 raise self._damaged(f"'confusion_{classes}' is not {cells} matrices of counts")
             found[int(classes)] = confusions
         return found
@@ -259,10 +266,11 @@ class PackedStore(Results):
         return found
 
     def _json(self, member: str) -> Any:
+        content = self._array(member)
+        if content.nbytes > MOST_DOCUMENTS:
+            raise self._damaged(f"'{member}' has {content.nbytes:,} bytes")
         try:
-            return parse_json(self._array(member).tobytes())
-        except LnbenchError:
-            raise
+            return parse_json(content.tobytes())
         except ValueError as error:
             raise self._damaged(str(error)) from error
 
@@ -270,6 +278,7 @@ class PackedStore(Results):
         with self.root.open("rb") as file:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
+                    check_inflated(arrays.zip, MOST_PACKED)
                     found = arrays[member]
             except Exception as error:
                 # A broken archive raises from zipfile, zlib or numpy, each its own kinds, some with advice on
@@ -285,6 +294,14 @@ class PackedStore(Results):
             f"'{self.root}' is not a whole file of packed results: {reason}.",
             _MENDING,
         )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_only(path: Path) -> LnbenchError:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_ln.errors import LnbenchError
-from robustbench_ln.identity import content_hash
+from robustbench_ln.identity import canonical_json, short_hash
 
 if TYPE_CHECKING:
     from robustbench_ln.store.stored import Counts, StoredModel
@@ -173,7 +173,7 @@ def checked_cell(source: Results, cell_id: str) -> tuple[dict[str, Any], Counts]
     record, counts = source.record(cell_id), source.counts(cell_id)
     hint = "Remove it to have it measured again."
     try:
-        digest = content_hash(record["identity"])
+        digest = short_hash(canonical_json(record["identity"]).encode())
     except ValueError as error:
         raise LnbenchError(f"Its identity cannot be written as canonical JSON: {error}.", hint) from error
     if cell_id.rpartition("-")[2] != digest:

@@ -19,9 +19,10 @@ import numpy as np
 
 from robustbench_ln.calibration import Calibration
 from robustbench_ln.errors import LnbenchError, NewerVersionError
-from robustbench_ln.identity import canonical_json, parse_json
+from robustbench_ln.identity import json_bytes, parse_json
 from robustbench_ln.publish import check_writable, publish_directory, publish_file
 from robustbench_ln.store.columns import flatten
+from robustbench_ln.store.files import MOST_ARRAYS, as_counts, check_inflated, read_own
 from robustbench_ln.store.results import Log, Results, choose_names
 from robustbench_ln.store.stored import SCHEMA_VERSION, Counts, StoredModel, check_card, known_how
 
@@ -64,7 +65,7 @@ class Store(Results):
 
     def model_ids(self) -> list[str]:
         """Return the names of all trained networks, sorted."""
-        return [folder.name for folder in _published(self.root / "models")]
+        return _names(self.root / "models")
 
     def model(self, model_id: str) -> StoredModel:
         """Return a trained network.
@@ -83,7 +84,7 @@ class Store(Results):
         path = self.root / "models" / model_id / f"{name}.csv"
         try:
             # Line ends as they are, so that a copy has the same bytes.
-            return path.read_bytes().decode("utf-8")
+            return read_own(path, self.root).decode("utf-8")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -91,11 +92,7 @@ class Store(Results):
 
     def find_recipe(self, recipe_id: str) -> StoredModel | None:
         """Return a network trained by a recipe, rather one with weights, and of several the first by name."""
-        found = [
-            self._model(folder)
-            for folder in _published(self.root / "models")
-            if folder.name.split(".")[-2:-1] == [recipe_id]
-        ]
+        found = [self.model(name) for name in self.model_ids() if name.split(".")[-2:-1] == [recipe_id]]
         return min(found, key=lambda model: (not model.has_weights, model.id), default=None)
 
     def find_model(self, pattern: str) -> StoredModel:
@@ -154,7 +151,7 @@ class Store(Results):
     def _model(self, folder: Path) -> StoredModel:
         path = folder / "model.json"
         try:
-            card = parse_json(path.read_bytes())
+            card = parse_json(read_own(path, self.root))
             if card["schema"] > SCHEMA_VERSION:
                 raise NewerVersionError(f"'{path}' was written by a newer lnbench.")
             check_card(card)
@@ -170,7 +167,7 @@ class Store(Results):
 
     def cell_ids(self) -> set[str]:
         """Return the names of all finished cells."""
-        return {folder.name for folder in _published(self.root / "cells")}
+        return set(_names(self.root / "cells"))
 
     def record(self, cell_id: str) -> dict[str, Any]:
         """Return the content of a cell's record.json.
@@ -179,12 +176,18 @@ class Store(Results):
             NewerVersionError: a newer lnbench wrote it.
             LnbenchError: it is missing or broken.
         """
-        path = self.root / "cells" / cell_id / "record.json"
+        return self.flat_record(cell_id)[0]
+
+    def flat_record(self, cell_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a cell's record, and the row that `flatten` makes of it; the errors are `record`'s."""
+        # Joined in one go: of thousands of cells, joining takes as long as parsing.
+        path = self.root.joinpath("cells", cell_id, "record.json")
         try:
-            record: dict[str, Any] = parse_json(path.read_bytes())
+            cell_id.encode()  # as the column of names
+            record: dict[str, Any] = parse_json(read_own(path, self.root))
             if record["schema"] > SCHEMA_VERSION:
                 raise NewerVersionError(f"'{path}': a newer lnbench wrote it.")
-            flatten(record)
+            row = flatten(record)
         except LnbenchError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -192,7 +195,7 @@ class Store(Results):
                 f"'{path}': it is not a readable record ({type(error).__name__}: {error}).",
                 "Remove the folder to have the cell measured again.",
             ) from error
-        return record
+        return record, row
 
     def identity(self, cell_id: str) -> dict[str, Any]:
         """Return all that can change a cell's counts; the errors are those of `record`."""
@@ -202,7 +205,7 @@ class Store(Results):
     def how(self, cell_id: str) -> dict[str, Any]:
         """Return the content of a cell's how.json; empty where it is not known."""
         try:
-            read = parse_json((self.root / "cells" / cell_id / "how.json").read_bytes())
+            read = parse_json(read_own(self.root.joinpath("cells", cell_id, "how.json"), self.root))
         except (OSError, ValueError):
             return {}
         return known_how(read)
@@ -227,9 +230,9 @@ class Store(Results):
         record = {"schema": SCHEMA_VERSION, "identity": identity, "counts": counts.record()}
 
         def write(folder: Path) -> None:
-            (folder / "record.json").write_text(canonical_json(record), encoding="utf-8")
+            (folder / "record.json").write_bytes(json_bytes(record))
             (folder / "arrays.npz").write_bytes(archive)
-            (folder / "how.json").write_text(canonical_json(how), encoding="utf-8")
+            (folder / "how.json").write_bytes(json_bytes(how))
 
         return publish_directory(self._entry("cells", cell_id), write)
 
@@ -254,12 +257,13 @@ class Store(Results):
         """
         path = self.root / "cells" / cell_id / "arrays.npz"
         try:
-            # numpy.load leaves a broken archive open when it opened the file itself.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                predictions = arrays["predictions"].astype(np.int64) if "predictions" in arrays else None
+            content = io.BytesIO(read_own(path, self.root, MOST_ARRAYS))
+            with np.load(content, allow_pickle=False) as arrays:
+                check_inflated(arrays.zip, MOST_ARRAYS)
+                predictions = as_counts(arrays["predictions"]) if "predictions" in arrays else None
                 numbers = arrays.get("calibration")
-                calibration = None if numbers is None else Calibration.from_numbers(numbers)
-                return Counts(arrays["confusion"].astype(np.int64), predictions, calibration)
+                calibration = None if numbers is None else Calibration.from_numbers(as_counts(numbers))
+                return Counts(as_counts(arrays["confusion"]), predictions, calibration)
         except Exception as error:
             # A broken archive raises from zipfile, zlib or numpy, each its own kinds.
             raise LnbenchError(
@@ -276,24 +280,24 @@ class Store(Results):
             OSError: it cannot be written.
             ValueError: a number that JSON cannot carry.
         """
-        publish_file(self._entry("runs", f"{run_id}.json"), canonical_json(record).encode())
+        publish_file(self._entry("runs", f"{run_id}.json"), json_bytes(record))
 
     def publish_failure(self, cell_id: str, run_id: str, record: Mapping[str, Any]) -> None:
         """Write why a cell could not be measured; the errors are those of `publish_run`."""
-        publish_file(self._entry("failures", f"{cell_id}.{run_id}.json"), canonical_json(record).encode())
+        publish_file(self._entry("failures", f"{cell_id}.{run_id}.json"), json_bytes(record))
 
     def _entry(self, kind: str, name: str) -> Path:
         """Return where something of a name goes.
 
         Raises:
-            LnbenchError: the name, or a link, leads elsewhere; or the name would be hidden, or is too long
-                for a file.
+            LnbenchError: the name, or a link, leads elsewhere; or the name would be hidden, is too long for
+                a file, or no text that a file's name can be.
         """
-        if (
-            name.startswith(".")
-            or {"/", "\\", "\0"} & set(name)
-            or not 0 < len(os.fsencode(name)) <= _LONGEST
-        ):
+        try:
+            length = len(os.fsencode(name))
+        except UnicodeEncodeError:
+            length = 0
+        if name.startswith(".") or {"/", "\\", "\0"} & set(name) or not 0 < length <= _LONGEST:
             shown = name if len(name) < 80 else f"{name[:80]}..."
             raise LnbenchError(f"{shown!r} is no name for something in '{self.root / kind}'.")
         self._own(self.root / kind)
@@ -319,7 +323,7 @@ class Store(Results):
     def names(self) -> dict[str, list[str]]:
         """Return the sorted names of all cells, failures, models and runs, readable or not."""
         return {
-            kind: [entry.name.removesuffix(".json") for entry in _published(self.root / kind)]
+            kind: [name.removesuffix(".json") for name in _names(self.root / kind)]
             for kind in ("cells", "failures", "models", "runs")
         }
 
@@ -346,18 +350,19 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     (folder / "model.json").write_text(json.dumps(card, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def _published(folder: Path) -> list[Path]:
-    """Return the published entries of a folder, sorted; hidden ones are unfinished."""
+def _names(folder: Path) -> list[str]:
+    """Return the names of a folder's published entries, sorted; hidden ones are unfinished."""
     if not folder.is_dir():
         return []
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
 def _json_files(folder: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(folder.glob("[!.]*.json")) if folder.is_dir() else []:
         try:
-            found[path.stem] = parse_json(path.read_bytes())
+            found[path.stem] = parse_json(read_own(path, folder))
         except (OSError, ValueError):
             continue  # a foreign or broken file is no record of ours
     return found

@@ -48,10 +48,12 @@ _CARD: dict[str, dict[str, type]] = {
     "recipe": {"benchmark": str, "network": str, "norm": str, "norm_options": dict, "seed": int},
     "how": {"run_id": str},
 }
+#: Numbers that pages show, where a card has them.
+_SHOWN = (("parameters",), ("test_accuracy",), ("how", "seconds"), ("recipe", "data", "limit"))
 
 
 def check_card(card: Mapping[str, Any]) -> None:
-    """Make sure that a card has the parts that name a network.
+    """Make sure that a card has the parts that name a network, and numbers where readers expect them.
 
     Raises:
         ValueError: a part is missing, or of another type.
@@ -62,6 +64,12 @@ def check_card(card: Mapping[str, Any]) -> None:
         for key, kind in keys.items():
             if not isinstance(card[part].get(key), kind):
                 raise ValueError(f"its {part} has no {key}")
+    for path in _SHOWN:
+        value: Any = card
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None and not (isinstance(value, int | float) and abs(value) < 2**63):
+            raise ValueError(f"its {' '.join(path)} is no number")
 
 
 def known_how(value: Any) -> dict[str, Any]:

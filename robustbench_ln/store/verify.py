@@ -15,6 +15,7 @@ import numpy as np
 
 from robustbench_ln.errors import LnbenchError, NewerVersionError
 from robustbench_ln.identity import content_hash, parse_json, recipe_id
+from robustbench_ln.store.files import read_own
 from robustbench_ln.store.leftovers import find_leftovers
 from robustbench_ln.store.open import check_there, open_store
 from robustbench_ln.store.packed import PackedStore
@@ -143,7 +144,7 @@ def _check_cell(store: Results, cell_id: str) -> None:
         if counts.predictions.ndim != 1 or not known.all() or (by_class != counts.confusion.sum(0)).any():
             raise LnbenchError("Its predictions are not those of its confusion matrix.", _AGAIN)
     if isinstance(store, Store):
-        _read_object(store.root / "cells" / cell_id / "how.json", _AGAIN)
+        _read_object(store.root / "cells" / cell_id / "how.json", store.root, _AGAIN)
 
 
 def _check_model(store: Results, model_id: str) -> None:
@@ -193,7 +194,7 @@ def _check_weights(path: Path, digest: str, hint: str) -> None:
 
 def _check_run(store: Results, run_id: str) -> None:
     record = (
-        _read_object(store.root / "runs" / f"{run_id}.json", "Remove it.")
+        _read_object(store.root / "runs" / f"{run_id}.json", store.root, "Remove it.")
         if isinstance(store, Store)
         else store.run_records()[run_id]
     )
@@ -203,7 +204,7 @@ def _check_run(store: Results, run_id: str) -> None:
 
 def _check_failure(store: Results, name: str) -> None:
     record = (
-        _read_object(store.root / "failures" / f"{name}.json", "Remove it.")
+        _read_object(store.root / "failures" / f"{name}.json", store.root, "Remove it.")
         if isinstance(store, Store)
         else store.all_failures()[name]
     )
@@ -217,9 +218,9 @@ def _check_failure(store: Results, name: str) -> None:
         raise LnbenchError("Its name is not the hash of its identity: something changed it.", "Remove it.")
 
 
-def _read_object(path: Path, hint: str) -> dict[str, Any]:
+def _read_object(path: Path, root: Path, hint: str) -> dict[str, Any]:
     try:
-        value = parse_json(path.read_bytes())
+        value = parse_json(read_own(path, root))
     except (OSError, ValueError) as error:
         raise LnbenchError(f"'{path.name}' cannot be read: {error}.", hint) from error
     if not isinstance(value, dict):

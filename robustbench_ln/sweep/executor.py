@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from robustbench_ln.devices import Dtype, choose_dtype, gpu_count
+from robustbench_ln.devices import Dtype, choose_dtype
 from robustbench_ln.errors import LnbenchError, UnknownNameError
 from robustbench_ln.store.store import Store
 from robustbench_ln.sweep.plan import NoisyPass
@@ -26,7 +26,7 @@ class Executor:
     Attributes:
         name: one of EXECUTORS.
         precision: in which networks multiply.
-        workers: processes of the local one; None for one a GPU, or for as many as the cores take.
+        workers: processes of the local one; None for one per GPU, else as many as the cores take.
         threads: of torch in each process or task.
         device: "auto", "cpu" or "cuda".
         address: of the Ray cluster; None for RAY_ADDRESS's, else a new one.
@@ -74,7 +74,7 @@ class Executor:
             store,
             passes,
             run_id=run_id,
-            workers=self.workers or gpu_count(self.device) or default_workers(self.threads),
+            workers=self.workers or default_workers(self.threads, self.device),
             threads=self.threads,
             device=self.device,
             on_pass=on_pass,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from robustbench_ln.data.dataset import DataSet
 from robustbench_ln.data.names import takes_image_size
-from robustbench_ln.data.open import open_data
+from robustbench_ln.data.open import check_folder, open_data
 from robustbench_ln.errors import LnbenchError
 from robustbench_ln.models.loadable import check_loadable
 from robustbench_ln.models.source_names import is_source, parse_source
@@ -35,7 +35,12 @@ def choose_models(store: Store, patterns: Sequence[str]) -> list[StoredModel]:
     """
     names = store.model_ids()
     if not names:
-        raise LnbenchError(f"There is no trained model in '{store.root}'.", "Run this first: lnbench train")
+        outside = [text for text in patterns if text.isidentifier()]
+        raise LnbenchError(
+            f"There is no trained network in '{store.root}'.",
+            "Run this first: lnbench train"
+            + (f"; or name one from outside, such as torchvision:{outside[0]}." if outside else ""),
+        )
     return [store.model(name) for name in choose_names(names, patterns, store.root)]
 
 
@@ -89,6 +94,11 @@ def choose_networks(
             "--mean and --std describe a source, but --model names none.",
             "Networks in the store know their own.",
         )
+    # Weights may take minutes to download.
+    if sources and data is None:
+        raise _no_data(sources[0])
+    if sources:
+        check_folder(str(data))
     drafts = []
     for text in sources:
         from robustbench_ln.models.convert import import_source
@@ -156,6 +166,13 @@ def without_data(models: Sequence[StoredModel]) -> list[StoredModel]:
     return [model for model in models if model.card["how"]["data"] is None]
 
 
+def _no_data(network: str) -> LnbenchError:
+    return LnbenchError(
+        f"'{network}' comes from outside: no data set is known to test it on.",
+        "Name one with --data SPEC, such as --data folder:PATH.",
+    )
+
+
 def pair_with_data(
     models: Sequence[StoredModel],
     spec: str | None,
@@ -184,10 +201,7 @@ def pair_with_data(
         how = model.card["how"]
         named = spec or how["data"]
         if named is None:
-            raise LnbenchError(
-                f"Model '{model.id}' comes from outside: no data set is known to test it on.",
-                "Name one with --data SPEC, such as --data folder:PATH.",
-            )
+            raise _no_data(model.id)
         size = image_size
         if size is None and takes_image_size(named):
             size = how["image_size"]

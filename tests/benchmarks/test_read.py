@@ -145,8 +145,8 @@ MISTAKES = {
     "unknown option": ("groups: 5", "grups: 5", 8, "groups"),
     "missing option": ("localnorm:\n      groups: 5", "localnorm: {}", 7, "groups"),
     "groups that do not divide": ("groups: 5", "groups: 7", 7, "7 groups"),
-    "name with a path in it": ("one:", "../one:", 1, "no name"),
-    "hidden name": ("one:", ".one:", 1, "no name"),
+    "name with a path in it": ("one:", "../one:", 1, "not a valid name"),
+    "hidden name": ("one:", ".one:", 1, "not a valid name"),
     "unknown network": ("network: mnist-net", "network: mnistnet", 4, "Did you mean 'mnist-net'"),
     "unknown data": ("data: digits", "data: digitz", 3, "Did you mean 'digits'"),
     "key twice": ("decay: 0.9", "decay: 0.9\n    epochs: 4", 14, "'epochs'"),
@@ -203,6 +203,8 @@ def test_the_line_is_counted_from_the_top_of_the_file_whatever_stands_before(mis
         ("\x00\x01\x02", 1),
         ("a: b: c\n", 1),
         ("{}\n", 1),
+        ('one: 5\na: "\\U00110000"\n', 2),
+        ('a: "\\UFFFFFFFF"\n', 1),
     ],
 )
 def test_a_file_of_another_form_is_an_error_that_names_file_and_line(content, line, written):
@@ -247,6 +249,10 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(make, tmp_path):
 
 lines = st.sampled_from(
     ["benchmarks:", *GOOD.splitlines(), "- x", "? [a]", "  : 1", "<<: {a: 1}", "x: &a 1", "y: *a", "'", "%"]
+    + [
+        f'x: "{escape}"'
+        for escape in (r"\x41", r"\ud800", r"\U0010FFFF", r"\U00110000", r"\UFFFFFFFF", r"\q")
+    ]
 )
 
 

@@ -44,6 +44,14 @@ CASES = {
     "data of another shape": ([EVAL, "--data", "folder:FOLDER"], ["(1, 28, 28)"]),
     "unknown option": ([EVAL, "--sigmas", "0:4"], ["--sigmas", "--sigma"]),
     "unknown command": (["rpeort"], ["rpeort", "report"]),
+    "another tool's command": (["eval"], ["'eval'", "lnbench corrupt-eval"]),
+    "command of a group": (["export"], ["'export'", "lnbench results export"]),
+    "folder without its word": (["train", "--data", "FOLDER"], ["folder:"]),
+    "source without data": ([EVAL, "--model", "torchvision:resnet18"], ["no data set is known", "--data"]),
+    "source on a missing folder": (
+        [EVAL, "--model", "torchvision:resnet18", "--data", "folder:/nosuch"],
+        ["'/nosuch' does not exist"],
+    ),
 }
 
 

@@ -108,6 +108,36 @@ def test_a_drop_ends_with_4_and_less_with_0(compare):
     assert (code, len(dropped), dropped[0][0].startswith("batchnorm-frozen-agn-1")) == (4, 1, True)
 
 
+def test_a_threshold_never_passes_for_want_of_cells(compare, measured):
+    for sigma in ("2", "3"):
+        measured.cell(first(40), sigma=sigma)
+    measured.store.publish_failure("localnorm-batch-agn-2-c", "run", {"reason": "not finite"})
+    code, out, err = compare()
+    assert (code, err, "measured only for A" in out) == (0, "", True)
+    code, out, err = compare("--fail-drop", "50")
+    assert (code, "in 0 of 2 cells." in out, "measured only for A" in out) == (3, True, False)
+    assert "Left out, measured only for A (toy-batchnorm-s0 frozen (home)): toy, all images, agn" in err
+    assert "sigma 2, 3." in err
+    code, out, _ = compare("--fail-drop", "50", "--json")
+    assert (code, len(json.loads(out)["problems"])) == (3, 1)
+    assert compare("--fail-drop", "1")[0] == 4, "a drop that is there goes first"
+    # What B has and A has not is nothing to fall behind of.
+    for sigma in ("2", "3", "4"):
+        measured.cell(first(40), "localnorm", "batch", sigma, batch_size=10)
+    code, out, err = compare("--fail-drop", "50")
+    assert (code, err, "measured only for B" in out) == (0, "", True)
+
+
+@pytest.mark.parametrize(("norm", "sides"), [("batchnorm", "AB"), ("localnorm", "BA")])
+def test_a_threshold_never_passes_for_want_of_a_training_seed(norm, sides, compare, measured):
+    measured.cell(first(40), norm, seed=1)
+    code, out, err = compare()
+    assert (code, err, "of training seed 1" in out) == (0, "", True)
+    code, out, err = compare("--fail-drop", "50")
+    assert (code, "in 0 of 2 cells." in out) == (3, True)
+    assert f"{sides[1]} has no network of training seed 1." in err
+
+
 def test_help_tells_what_4_means(lnbench_here, tmp_path):
     said = " ".join(lnbench_here("--help", cwd=tmp_path).stdout.split())
     assert "4 a requested threshold was not met" in said

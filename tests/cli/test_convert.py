@@ -52,7 +52,7 @@ def test_convert_measure_and_report(lnbench_here, folder, tmp_path):
     done = lnbench_here("convert", *FILE, "--groups", "2", *store, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "Replaced 56 BatchNorm2d layers (conv1.1, " in done.stderr
-    assert "by localnorm (groups=2, eps=1e-05)" in done.stderr
+    assert "with localnorm (groups=2, eps=1e-05)" in done.stderr
     assert re.search(r"Parameters: [\d,]+ before, [\d,]+ after", done.stderr)
     assert "not measured" in done.stderr
     (model,) = Store(tmp_path / "r").models()
@@ -141,7 +141,7 @@ CASES = {
     "no groups": (["convert", *FILE], ["'groups'"]),
     "groups of another norm": (["convert", *FILE, "--norm", "batchnorm", "--groups", "2"], ["'groups'"]),
     "mean of letters": (["convert", "mine.pth", "--network", NAME, "--mean", "a"], ["--mean 'a'"]),
-    "empty store": (["convert", "digits-*", "--groups", "2"], ["no trained model"]),
+    "empty store": (["convert", "digits-*", "--groups", "2"], ["no trained network"]),
     "option of a file": (["convert", "digits-*", "--classes", "2"], ["Leave out --classes"]),
     "other classes": (
         ["corrupt-eval", "--model", f"{NAME}:none", "--image-size", "32", "--data", "folder:images"],

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import cell_bytes, start, wait_for
+from tests.faults.store_bytes import check_tidy, check_whole, trained_in
 
 #: What it is measured against is made once, by one of the processes that run tests.
 pytestmark = pytest.mark.xdist_group("interruption")
@@ -20,27 +21,26 @@ LNBENCH_TRAIN = ("train", "--norm", "localnorm", "--epochs", "4", "--limit", "40
 SWEEP = ("corrupt-eval", "--sigma", "0,1,2", "--limit", "203")
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, environment, lnbench):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
-    assert lnbench(*LNBENCH_TRAIN, cwd=whole).returncode == 0
-    process = start(environment, killed, *LNBENCH_TRAIN)
+@pytest.fixture(scope="module")
+def whole(lnbench, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    done = lnbench(*LNBENCH_TRAIN, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert len(trained_in(folder)) == 2
+    return folder
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(whole, tmp_path, environment, lnbench):
+    process = start(environment, tmp_path, *LNBENCH_TRAIN)
     wait_for(process, "epoch 2/4")
     process.kill()
     process.communicate()
-    assert lnbench("train", "--dry-run", *LNBENCH_TRAIN[1:], cwd=killed).returncode == 0
-    assert [path for path in (killed / "results/models").iterdir() if path.name[0] != "."] == []
-    done = lnbench(*LNBENCH_TRAIN, cwd=killed)
+    assert lnbench("train", "--dry-run", *LNBENCH_TRAIN[1:], cwd=tmp_path).returncode == 0
+    assert [path for path in (tmp_path / "results/models").iterdir() if path.name[0] != "."] == []
+    done = lnbench(*LNBENCH_TRAIN, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    names = [
-        sorted(path.name for path in (folder / "results/models").iterdir()) for folder in (whole, killed)
-    ]
-    assert names[0] == names[1]
-    assert len(names[0]) == 1
-    weights = [folder / "results/models" / names[0][0] / "weights.safetensors" for folder in (whole, killed)]
-    assert weights[0].read_bytes() == weights[1].read_bytes()
-    again = lnbench(*LNBENCH_TRAIN, cwd=killed)
+    assert trained_in(tmp_path) == trained_in(whole)
+    again = lnbench(*LNBENCH_TRAIN, cwd=tmp_path)
     assert "already trained" in again.stderr
 
 
@@ -91,28 +91,51 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(swept, fresh, environment, lnb
     assert kept.items() <= cell_bytes(fresh).items()
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_sweep_says_how_to_go_on(signum, code, fresh, environment):
-    process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4", "--workers", "2")
-    wait_for(process, ", agn 0:")
+def interrupted(process, signum, code):
+    """Interrupt a command, and check how it ends."""
     process.send_signal(signum)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == code, said
     assert "run the same command again" in said
     assert "Traceback" not in said
 
 
-def test_an_interrupted_training_says_how_to_go_on(tmp_path, environment):
-    process = start(
-        environment, tmp_path, "train", "--norm", "batchnorm", "--epochs", "500", "--limit", "100"
-    )
-    wait_for(process, ": epoch 1/500")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "run the same command again" in said
-    assert "Traceback" not in said
+SIGNALS = pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@SIGNALS
+def test_an_interrupted_sweep_says_how_to_go_on_and_does_so(
+    signum, code, swept, fresh, environment, lnbench_here
+):
+    # More sigmas than are compared, so that it is not at its end when the signal comes.
+    process = start(environment, fresh, "corrupt-eval", "--sigma", "0:4:1", *SWEEP[3:], "--workers", "2")
+    wait_for(process, ", agn 0:")
+    interrupted(process, signum, code)
+    kept = cell_bytes(fresh)
+    assert 0 < len(kept) < 2 * 45
+    check_whole(fresh / "results")
+    done = lnbench_here(*SWEEP, "--workers", "1", cwd=fresh)
+    assert done.returncode == 0, done.stderr
+    resumed = cell_bytes(fresh)
+    # What was kept of the same sigmas is what nothing disturbed, too.
+    assert resumed == kept | cell_bytes(swept) == cell_bytes(swept) | kept
+    check_tidy(fresh / "results")
+
+
+@SIGNALS
+def test_an_interrupted_training_says_how_to_go_on_and_does_so(
+    signum, code, whole, tmp_path, environment, lnbench_here
+):
+    process = start(environment, tmp_path, *LNBENCH_TRAIN)
+    wait_for(process, ": epoch 1/4")
+    interrupted(process, signum, code)
     assert list((tmp_path / "results/models").glob(".training-*/state.pt"))
+    assert trained_in(tmp_path) == {}
+    check_whole(tmp_path / "results")
+    done = lnbench_here(*LNBENCH_TRAIN, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert trained_in(tmp_path) == trained_in(whole)
+    check_tidy(tmp_path / "results")
 
 
 def test_workers_end_with_a_killed_parent(fresh, environment):

@@ -242,6 +242,35 @@ def test_only_what_is_asked_for_is_compared(measured):
     assert len(compared(measured).rows) == 6
 
 
+def test_every_mode_seed_and_network_must_be_there_for_a_complete_comparison(measured):
+    for seed in (0, 1):
+        measured.cell(first(30), seed=seed)
+        localnorm(measured, first(31), seed=seed)
+    assert compared(measured, complete=True).problems == ()
+    measured.cell(first(30), mode="single")
+    (measured.store.root / "models" / "toy-localnorm-s2.x.y").mkdir(parents=True)
+    for sigma in ("1", "2"):
+        measured.cell(first(30), sigma=sigma, seed=1)
+    localnorm(measured, first(31), "1")
+    localnorm(measured, first(31), "1", seed=1)
+    asked = {"b": B, "modes": ("batch", "single")}
+    measured.cell(first(30), mode="batch", batch_size=10)
+    found = compared(measured, **asked, complete=True)
+    assert found.problems == (
+        "Left out B's toy-localnorm-s2.x.y: no cell of it is measured.",
+        "No cell of A's toy-batchnorm-s1 batch is measured with these options.",
+        "No cell of B's toy-localnorm-s0 single is measured with these options.",
+        "Left out, measured only for A (toy-batchnorm-s0 single): toy, all images, agn, noise seed 0, sigma 0.",
+        "No cell of A's toy-batchnorm-s1 single is measured with these options.",
+        "No cell of B's toy-localnorm-s1 single is measured with these options.",
+    )
+    assert set(found.problems) < set(compared(measured, **asked).remarks)
+    found = compared(measured, complete=True, sigma="0,1")
+    assert "Not measured for both A and B of every pair: sigma 1." in found.problems
+    (only,) = [one for one in compared(measured, complete=True).problems if "only for A" in one]
+    assert only.endswith("(toy-batchnorm-s1 frozen (home)): toy, all images, agn, noise seed 0, sigma 2.")
+
+
 @pytest.mark.parametrize(
     ("asked", "lacking"),
     [

@@ -57,3 +57,34 @@ def test_what_tells_no_curves_apart_is_no_column(measured):
     measured.cell(right(0.5))
     measured.cell(right(0.25), "localnorm", "batch", batch_size=10)
     assert not {"blend", "vote", "dtype", "limit", "checksum"} & set(wide(curves(rows_of(measured))))
+
+
+def test_repeats_are_counted_and_their_interval_is_named(measured):
+    shares = (0.3, 0.7)
+    for seed, share in enumerate(shares):
+        measured.cell(right(share), noise_seed=seed)
+        measured.cell(right(share), sigma="1", noise_seed=seed)
+    measured.cell(right(0.5), sigma="2")
+    measured.cell(right(0.5), "localnorm", "batch", batch_size=10)
+    for train_seed in (0, 1):
+        for seed, share in enumerate(shares):
+            measured.cell(
+                right(share), "switchnorm", "batch", seed=train_seed, noise_seed=seed, batch_size=10
+            )
+    found = curves(rows_of(measured)).set_index(["norm", "sigma"])
+    wider = "wider of t over repeats and Wilson over images"
+    told = {key: (row.train_seeds, row.repeats, row.interval) for key, row in found.iterrows()}
+    assert told == {
+        ("batchnorm", 0.0): (1, 2, wider),
+        ("batchnorm", 1.0): (1, 2, wider),
+        ("batchnorm", 2.0): (1, 1, "Wilson over images"),
+        ("localnorm", 0.0): (1, 1, "Wilson over images"),
+        ("switchnorm", 0.0): (2, 2, "t over training seeds"),
+    }
+    # Two numbers 0.4 apart say hardly anything: t with one degree of freedom.
+    assert (found.loc[("batchnorm", 1.0), "low"], found.loc[("batchnorm", 1.0), "high"]) == (0, 1)
+    read = wide(found.reset_index()).set_index("norm")
+    assert read["repeats"].to_dict() == {"batchnorm": "1 to 2", "localnorm": "1", "switchnorm": "2"}
+    measured = Measured(measured.store.root.parent / "other")
+    measured.cell(right(0.5))
+    assert "repeats" not in wide(curves(rows_of(measured)))

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from robustbench_ln import add_noise
@@ -76,6 +78,36 @@ def test_sigma_0_changes_no_bit(name):
     noisy = add_noise(x, name, sigma=0)
     assert np.array_equal(noisy, x)
     assert not np.shares_memory(noisy, x)
+
+
+@given(
+    st.sampled_from(list(NOISES)),
+    st.just(0.0) | st.floats(1e-5, 1),
+    st.lists(st.integers(0, 10_000), min_size=1, max_size=6, unique=True),
+    st.integers(0, 2**31),
+    st.booleans(),
+    st.data(),
+)
+def test_every_noise_is_finite_and_an_image_s_depends_on_seed_and_index_alone(
+    name, share, indices, seed, clip, data
+):
+    family = NOISES[name]
+    sigma = f"{share * min(family.max_sigma or 1e4, 1e4):.9f}"
+    x = images_of(len(indices), indices[0])
+    kept = x.copy()
+    noisy = add_noise(x, name, sigma=sigma, seed=seed, indices=indices, clip=clip)
+    assert np.array_equal(x, kept)
+    assert (noisy.dtype, noisy.shape) == (np.float32, x.shape)
+    assert np.isfinite(noisy).all()
+    if clip or family.clipped:
+        assert 0 <= noisy.min() <= noisy.max() <= 1
+    if not share and family.clean_at_zero:
+        assert noisy.tobytes() == x.tobytes()
+    order = data.draw(st.permutations(range(len(indices))))
+    cut = data.draw(st.integers(0, len(indices)))
+    for part in (order[:cut], order[cut:]):
+        own = {"seed": seed, "indices": np.array(indices)[part], "clip": clip}
+        assert np.array_equal(add_noise(x[part], name, sigma=sigma, **own), noisy[part])
 
 
 @pytest.mark.parametrize("sigma", ["0", "0.5", "3"])

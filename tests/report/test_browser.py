@@ -26,6 +26,12 @@ PAYLOADS = (
     f"{{{{ {RAN} }}}}",
     f"\u202e\u2066<iframe srcdoc='<script>parent.{RAN}</script>'>",
 )
+#: What else is named so, each with a word that finds it again on the page.
+IN_FOLDERS = ("norm", "noise", "mode")
+ELSEWHERE = (
+    "data", "order", "network", "card", "option", "value", "trained-on", "checksum",
+    "command", "started", "package", "version", "part", "hardware", "commit",
+)  # fmt: skip
 
 
 def opened(path, tmp_path):
@@ -51,12 +57,39 @@ def hostile_page(tmp_path_factory):
         maker.curve((9, 7), sigmas=("0", "1"), checksum=checksum, benchmark=evil, model=f"{name}.a.b{number}")
         maker.run(run=f"run-{number}", command=f"lnbench report --title '{evil}'")
         maker.store.publish_failure(f"cell-{number}", "run-1", {"reason": evil})
+    # Those stand in names of folders, which hold no slash; the page tells which are unknown.
+    for field in IN_FOLDERS:
+        maker.cell(**{field: f"evil-{field}{PAYLOADS[1]}"}, benchmark=field, checksum=checksum)
+    evil = {field: f"evil-{field}{''.join(PAYLOADS)}" for field in ELSEWHERE}
+    maker.curve((9, 7, 5), data=evil["data"], benchmark="data", checksum="other")
+    for order in ("shuffled", evil["order"]):
+        maker.curve((9, 7, 5), mode="batch", coupled=True, order=order, checksum=checksum)
+    maker.model(
+        "card-batchnorm-s0.a.b",
+        network=evil["network"],
+        norm=evil["card"],
+        norm_options={evil["option"]: evil["value"]},
+        data={"name": evil["trained-on"], "checksum": evil["checksum"]},
+    )
+    maker.store.publish_run(
+        "run-evil",
+        {
+            "command": evil["command"],
+            "started": evil["started"],
+            "request": {},
+            "versions": {evil["package"]: evil["version"]},
+            "hardware": {evil["part"]: evil["hardware"]},
+            "code": {"commit": evil["commit"], "dirty": True},
+        },
+    )
     page = maker.data_dir / "page.html"
     return build_report(maker.store, page, data_dir=maker.data_dir, title=PAYLOADS[2]).path
 
 
 def test_names_from_a_store_are_never_run_and_the_page_s_own_script_is(hostile_page, tmp_path):
     document, complaints = opened(hostile_page, tmp_path)
+    unseen = [one for one in (*IN_FOLDERS, *ELSEWHERE) if f"evil-{one}" not in document]
+    assert unseen == [], "what is not on the page is not tested"
     assert "data-ran" not in document.partition(">")[0] + document[:2000]
     assert 'data-ran="1"' not in document
     assert "<iframe" not in document

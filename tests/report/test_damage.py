@@ -28,6 +28,14 @@ def change_record(folder, part, **changes):
 
 
 CARD = "models/m.a.b/model.json"
+
+
+def change_card(root, part, **changes):
+    card = json.loads((root / CARD).read_text())
+    (card[part] if part else card).update(changes)
+    (root / CARD).write_text(json.dumps(card))
+
+
 #: What spoils a store, given its folder and that of one of its three cells, and how many cells are left.
 DAMAGES = {
     "a broken record": (2, lambda root, cell: (cell / "record.json").write_text("{")),
@@ -52,6 +60,9 @@ DAMAGES = {
     "a foreign folder": (3, lambda root, cell: (root / "cells/notes").mkdir()),
     "a broken card": (3, lambda root, cell: (root / CARD).write_text("[]")),
     "a card of a newer schema": (3, lambda root, cell: (root / CARD).write_text('{"schema":99}')),
+    "a text for a card's number": (3, lambda root, cell: change_card(root, "how", seconds="1")),
+    "a huge number on a card": (3, lambda root, cell: change_card(root, "", test_accuracy=10**400)),
+    "a list for a number on a card": (3, lambda root, cell: change_card(root, "recipe", data={"limit": []})),
     "a foreign file among models": (3, lambda root, cell: (root / "models/notes.txt").touch()),
 }
 
@@ -89,6 +100,14 @@ def test_the_list_and_both_pages_tell_what_was_left_out(cell, maker, words):
     paper = maker.store.root / "paper.html"
     write_paper_page(declared, maker.store, ["fig7"], out=paper, data_dir=maker.data_dir)
     assert paper.read_text(encoding="utf-8").count("Left out ") == 3
+
+
+def test_texts_that_utf_8_cannot_hold_stop_no_page(cell, maker):
+    change_card(maker.store.root, "recipe", classes="\ud800")
+    maker.store.publish_run("run-1", {"command": "lnbench \udcff", "request": {}})
+    built = build_report(maker.store, data_dir=maker.data_dir, title="Title \udcff")
+    assert not built.problems
+    assert "<title>Title" in maker.store.report.read_text(encoding="utf-8")
 
 
 def test_arrays_that_cannot_be_read_cost_a_matrix_and_are_told(cell, maker, monkeypatch):

@@ -24,6 +24,7 @@ def filled(maker):
         maker.curve((9, 8, 6), sigmas=("0", "0.5", "1"), mode="batch", coupled=True, **local)
         maker.curve((8, 6, 4), sigmas=("0", "0.5", "1"), mode="single", **local)
     maker.run(command="lnbench corrupt-eval | cat")
+    maker.model("bench-none-s0.a.b")
     return maker
 
 
@@ -46,7 +47,12 @@ def test_a_page_of_a_part_says_so_and_shows_no_other_cell(models, noises, kept, 
     assert len(page.table("All cells")) == kept
     assert ("A selection" in page.text) == (kept != 18)
     assert kept == 18 or f"{kept} of 18 cells" in page.text
-    assert len(page.csv("results.csv")) == len(load_results(filled.store.root)) == 18
+    assert len(page.csv("results.csv")) == kept
+    assert len(load_results(filled.store.root)) == len(pd.read_csv(filled.store.root / "results.csv")) == 18
+    # Nothing is said of what was not selected.
+    assert ("bench-none-s0" in page.text) == (kept == 18)
+    asked = {(row["network"], row["mode"]) for row in page.table("Sigmas measured")}
+    assert kept == 18 or len(asked) == len({(model, mode) for model, _, mode in shown(page)})
     if noises == ("agn",):
         assert {noise for _, noise, _ in shown(page)} == {"agn"}
         assert {mode for _, _, mode in shown(page)} == {"batch", "frozen"}

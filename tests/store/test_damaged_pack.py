@@ -101,6 +101,8 @@ def test_a_pickled_object_is_not_executed(member, path):
     [
         ("cells", text(["one"])),
         ("cells", text({"a": 1})),
+        ("cells", text(["a", "b", "c", "d", "a"])),
+        ("cells", text(["a", "b", "c", "d", "\ud800"])),
         ("identities", text([])),
         ("identities", text({"model": [{}]})),
         ("identities", text({str(key): {} for key in range(8)})),

@@ -129,6 +129,19 @@ def test_a_link_is_removed_and_not_followed(root, tmp_path):
     assert (target / "kept").exists()
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_a_training_is_removed_and_not_followed(there, root, tmp_path):
+    target = tmp_path / "elsewhere"
+    if there:
+        target.mkdir()
+        (target / "state.pt").touch()
+    link = root / "models/.training-cc"
+    link.symlink_to(target)
+    collect(root, older_than=0)
+    assert not link.is_symlink()
+    assert [path.name for path in tmp_path.glob("elsewhere/*")] == ["state.pt"] * there
+
+
 def test_what_publishing_leaves_is_recognised(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.rmtree", lambda *given, **options: None)
     monkeypatch.setattr("pathlib.Path.unlink", lambda *given, **options: None)

@@ -13,6 +13,7 @@ from robustbench_ln.store.merge import merge
 from robustbench_ln.store.open import open_store
 from robustbench_ln.store.pack import pack
 from robustbench_ln.store.store import Store
+from robustbench_ln.store.verify import verify
 from robustbench_ln.training.state import only_one_training
 from tests.report.conftest import Maker
 
@@ -110,6 +111,47 @@ def test_a_linked_page_or_table_of_the_store_is_not_written_through(name, tmp_pa
     (tmp_path / "mine.html").symlink_to(tmp_path / "page.html")
     build_report(maker.store, tmp_path / "mine.html", data_dir=maker.data_dir)
     assert (tmp_path / "page.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["history.csv", "weights.safetensors", "model.json"])
+def test_what_a_link_out_of_the_results_points_at_gets_into_no_copy(name, writer, other, outside):
+    source = other.filled()
+    file = source.root / "models" / source.model_ids()[0] / name
+    if name == "model.json":
+        (outside / "precious").write_bytes(file.read_bytes())
+    content = (outside / "precious").read_bytes()
+    file.unlink()
+    file.symlink_to(outside / "precious")
+    merged = merge(writer.store, [source])
+    assert (merged.models, merged.copied) == (1, 5)
+    assert "is a link that leads out" in merged.problems[0]
+    packed = pack(source)
+    assert ["leads out" in problem for problem in packed.problems] == [True] * (name != "weights.safetensors")
+    copies = [path for path in writer.store.root.rglob("*") if path.is_file()]
+    assert name == "model.json" or all(content not in path.read_bytes() for path in copies)
+
+
+@pytest.mark.parametrize("kind", ["runs", "failures"])
+def test_a_record_that_is_a_link_out_of_the_results_is_not_read(kind, other, outside):
+    source = other.filled()
+    (outside / "precious").write_text('{"command": "x", "reason": "y", "password": "z"}')
+    (source.root / kind / "linked.json").symlink_to(outside / "precious")
+    assert "linked" not in source.run_records() | source.all_failures()
+    wrong = {finding.where: finding.what for finding in verify(source.root).wrong}
+    assert "leads out of the results" in wrong[f"{kind}/linked.json"]
+
+
+def test_a_link_within_the_results_and_a_linked_folder_are_followed(writer, other, tmp_path):
+    other.model("third.aa.bb")
+    source = other.filled()
+    first, second, third = (source.root / "models" / name for name in source.model_ids())
+    (second / "weights.safetensors").unlink()
+    (second / "weights.safetensors").symlink_to(first / "weights.safetensors")
+    third.rename(tmp_path / "away")
+    third.symlink_to(tmp_path / "away")
+    merged = merge(writer.store, [source])
+    assert (merged.models, merged.problems) == (3, [])
+    assert [model.weights.read_bytes() for model in writer.store.models()] == [b"weights"] * 3
 
 
 def test_results_in_a_linked_folder_are_written(writer, other, tmp_path, outside):

@@ -167,6 +167,35 @@ def test_no_name_of_a_source_leads_out_of_the_store(up, writer, other, tmp_path)
     assert not list(writer.store.root.rglob("*victim*"))
 
 
+def test_a_text_that_utf_8_cannot_hold_is_copied_and_such_a_name_is_a_sentence(writer, other):
+    source = other.filled()
+    run, failure = {"command": "train \ud800"}, {"reason": "no file '\udcff'", "identity": {"a": "\udcff"}}
+    packed = pack(source).path
+    with np.load(packed) as arrays:
+        members = dict(arrays)
+    documents = json.loads(members["documents"].tobytes())
+    card = next(iter(documents["models"].values()))
+    documents["models"]["\ud800.aa.bb"] = card
+    documents["runs"] |= {"\ud800": run, "run-x": run}
+    documents["failures"] |= {"\ud800.run-x": failure, "c-2.run-x": failure}
+    members["documents"] = np.frombuffer(json.dumps(documents).encode(), np.uint8)
+    np.savez(packed, **members)
+    merged = merge(writer.store, [open_store(packed)])
+    assert len(merged.problems) == 3
+    assert all("is no name for something" in problem for problem in merged.problems)
+    assert writer.store.run_records()["run-x"] == run
+    assert writer.store.all_failures()["c-2.run-x"] == failure
+    assert (writer.store.root / "runs/run-x.json").read_bytes() == b'{"command":"train \\ud800"}'
+
+
+def test_a_cell_whose_identity_utf_8_cannot_hold_is_left_out(writer, other):
+    cell = other.cell()
+    record = other.store.root / "cells" / cell / "record.json"
+    record.write_text(record.read_text().replace('"digits"', '"x"').replace('"mnist-net"', '"\\ud800"'))
+    merged = merge(writer.store, [other.store])
+    assert (merged.copied, len(merged.problems)) == (0, 1)
+
+
 @pytest.mark.parametrize(
     "card",
     [

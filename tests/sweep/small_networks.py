@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from robustbench_ln.models.card import draft_model, publish_draft
+from robustbench_ln.models.registry import build_network
 from robustbench_ln.modes import modes_for
 from robustbench_ln.norms.registry import NORMS, build_norm
 from robustbench_ln.norms.sets import SetNorm
@@ -70,3 +72,30 @@ def recorded(network, copies=1):
 
 
 BATCHES = [(1, 8, 4), (3, 8, 4), (7, 4, 4), (8, 8, 4), (9, 6, 2), (13, 12, 4), (16, 5, 5), (11, 4, 1)]
+
+
+def stored_network(store, norm, change, image_shape=(1, 28, 28), mean=0.0, std=1.0):
+    """Publish an untrained network of ten classes after `change(network)`; its batches hold 20 images."""
+    options = {"groups": 4} if NORMS[norm].has_groups else {}
+    torch.manual_seed(0)
+    network = build_network(
+        "mnist-net", image_shape=image_shape, num_classes=10, norm=norm, norm_options=options
+    )
+    with torch.no_grad():
+        change(network)
+    recipe = {
+        "benchmark": "digits",
+        "network": "mnist-net",
+        "norm": norm,
+        "norm_options": options,
+        "image_shape": list(image_shape),
+        "classes": 10,
+        "preprocessing": {"mean": [mean], "std": [std]},
+        "train": {"batch_size": 20, "epochs": 1},
+        "seed": 0,
+        "data": None,
+    }
+    draft = draft_model(
+        network, recipe, run_id="run-0", class_names=None, data_spec=None, image_size=None, logs={}, how={}
+    )
+    return publish_draft(draft, store)

@@ -8,8 +8,6 @@ import pytest
 import torch
 
 from robustbench_ln.data.open import open_data
-from robustbench_ln.models.card import draft_model, publish_draft
-from robustbench_ln.models.registry import build_network
 from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.report.coverage import failure_rows
 from robustbench_ln.report.inputs import gather
@@ -17,42 +15,21 @@ from robustbench_ln.store.store import Store
 from robustbench_ln.store.verify import verify
 from robustbench_ln.sweep.plan import SweepSettings, missing, plan_cells
 from robustbench_ln.sweep.run import run_passes
+from tests.sweep.small_networks import stored_network
 
 
 @pytest.fixture
 def swept(tmp_path):
     """Return what sweeps a network whose logits overflow under strong noise: its store and its outcomes."""
     data = open_data("digits", tmp_path / "data")
-    recipe = {
-        "benchmark": "digits",
-        "network": "mnist-net",
-        "norm": "batchnorm",
-        "norm_options": {},
-        "image_shape": [1, 28, 28],
-        "classes": 10,
-        "preprocessing": {"mean": [0.0], "std": [1.0]},
-        "train": {"batch_size": 10, "epochs": 1},
-        "seed": 0,
-        "data": None,
-    }
-    torch.manual_seed(0)
-    network = build_network("mnist-net", image_shape=(1, 28, 28), num_classes=10, norm="batchnorm").eval()
-    with torch.no_grad():
+
+    def overflow(network):
         # The largest float32 is 3.4e38.
         *_, last = (module for module in network.modules() if isinstance(module, torch.nn.Linear))
         last.weight.mul_(1e36)
-    draft = draft_model(
-        network,
-        recipe,
-        run_id="run-0",
-        class_names=None,
-        data_spec="digits",
-        image_size=None,
-        logs={},
-        how={},
-    )
+
     store = Store(tmp_path / "results")
-    model = publish_draft(draft, store)
+    model = stored_network(store, "batchnorm", overflow)
     settings = SweepSettings((NoiseSpec("agn"),), ("0", "1000000"), modes=("frozen", "batch"), limit=30)
     passes = plan_cells([(model, data)], settings)
     sweep = partial(run_passes, store)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from robustbench_ln import LnbenchError
 from robustbench_ln.data.dataset import DataInfo, DataSet, SplitInfo
@@ -155,6 +157,77 @@ def test_where_data_lie_does_not_change_a_name_but_their_content_does():
 
 def test_other_weights_have_other_names():
     assert not set(ids([stored(name="m")]).values()) & set(ids([stored(name="n")]).values())
+
+
+def noise_of(name, clip, rescale, standardised):
+    # A clip belongs to the pixel space, and to the definition of `gaussian`.
+    pixel = clip or not standardised or name == "gaussian"
+    return NoiseSpec(name, clip, rescale, "pixel" if pixel else "standardised")
+
+
+#: What a cell is asked for by: of each part some values, among them several that mean the same.
+PARTS = {
+    "weights": st.sampled_from(["m", "n"]),
+    "curve": st.sampled_from(
+        [("localnorm", mode) for mode in ("batch", "single", "single-voting", "voting")]
+        + [("batchnorm", mode) for mode in ("frozen", "batch", "blend")]
+        + [("groupnorm", "eval")]
+    ),
+    "blend": st.sampled_from(["alpha=0.5", "alpha=0.50", "alpha=1", "prior=5"]),
+    "checksum": st.sampled_from(["c", "d"]),
+    "folder": st.sampled_from(["here", "there"]),
+    "noise": st.builds(
+        noise_of, st.sampled_from(["agn", "mbn", "gaussian"]), st.booleans(), st.booleans(), st.booleans()
+    ),
+    "sigma": st.sampled_from(["0", "0.5", "1"]),
+    "seed": st.integers(0, 2),
+    "order": st.sampled_from(["shuffled", "dirichlet:0.1", "dirichlet:0.10", "dirichlet:1", "class-sorted"]),
+    "order_seed": st.integers(0, 2),
+    "vote": st.sampled_from(["majority", "mean"]),
+    "batch_size": st.sampled_from([None, 5, 50, 100]),
+    "limit": st.sampled_from([None, 100, 496, 497, 5000]),
+    "dtype": st.sampled_from(["float32", "bfloat16"]),
+}
+
+
+def named(asked):
+    """Return the name of the one cell that is asked for."""
+    norm, mode = asked["curve"]
+    own = {
+        name: asked[name] for name in ("seed", "order", "order_seed", "vote", "batch_size", "limit", "dtype")
+    }
+    found = ids(
+        [stored(norm, asked["weights"])],
+        data(asked["checksum"], asked["folder"]),
+        noises=(asked["noise"],),
+        sigmas=(asked["sigma"],),
+        modes=(f"blend:{asked['blend']}" if mode == "blend" else mode,),
+        **own,
+    )
+    (cell,) = found.values()
+    return cell
+
+
+def decides(asked):
+    """Return what can change the number, said in one way."""
+    norm, mode = asked["curve"]
+    noise, (order, _, concentration) = asked["noise"], asked["order"].partition(":")
+    together = mode in ("batch", "voting", "blend")
+    drawn = asked["order_seed"] if order != "class-sorted" else None
+    return (
+        *(asked[name] for name in ("weights", "checksum", "sigma", "seed", "dtype")),
+        (norm, mode, asked["blend"].rstrip("0") if mode == "blend" else None),
+        (noise.name, noise.clip, noise.rescale, noise.space),
+        asked["limit"] if (asked["limit"] or 497) < 497 else None,
+        asked["vote"] if "voting" in mode else None,
+        (asked["batch_size"] or 50, order, float(concentration or 0), drawn) if together else None,
+    )
+
+
+@given(st.fixed_dictionaries(PARTS), st.fixed_dictionaries(PARTS))
+def test_two_cells_have_one_name_if_and_only_if_nothing_that_decides_differs(one, other):
+    for changed in (other, *(one | {part: other[part]} for part in PARTS)):
+        assert (named(one) == named(changed)) == (decides(one) == decides(changed)), changed
 
 
 def test_all_networks_share_one_noisy_pass_a_sigma():
