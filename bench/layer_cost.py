@@ -22,8 +22,8 @@ WHY = (
     "returns a map that is then copied into its place (`NormalizeSlices`, `copy_`): 12 to 20 % of each "
     "slice's backward. Two tries failed: native_batch_norm_backward.out, which writes into the place, takes "
     "longer (290 against 282 microseconds a call), and naming the operator's overload (.default) saves 0.3 "
-    "microseconds a call. `milliseconds_more_than_batchnorm` are of one step under a profiler, and hold the "
-    "machine's unrest."
+    "microseconds a call. In bf16 convolutions take less time, and the same calls weigh more. "
+    "`milliseconds_more_than_batchnorm` are of one step under a profiler, and hold the machine's unrest."
 )
 NO_BF16 = "This device does not multiply in bf16, so bf16 is not compared."
 

@@ -85,3 +85,13 @@ def test_what_was_measured_is_kept_where_a_later_row_fails(tmp_path, monkeypatch
     assert [line["value"] for line in lines[:2]] == [0, 0]
     assert lines[2]["cells"] == 4000
     assert {"date", "machine"} <= lines[2].keys()
+
+
+def test_the_page_says_of_how_many_runs_its_medians_are():
+    machines = runpy.run_path(str(BENCH.parent / "docs" / "performance.py"))["machines"]
+    where = {"date": "2026-01-01", "machine": "A CPU"}
+    repeats = (("a", 5), ("h", 5), ("h", 5), ("i", 3), ("j", None))
+    lines = [where | {"row": row} | ({"repeats": number} if number else {}) for row, number in repeats]
+    assert machines(lines) == (
+        "Measured on 2026-01-01: A CPU. Medians of 3 runs: row i. Medians of 5 runs: row a, h."
+    )

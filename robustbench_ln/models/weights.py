@@ -13,6 +13,7 @@ from torch import nn
 from robustbench_ln.errors import LnbenchError, first_line
 from robustbench_ln.models.registry import build_network
 from robustbench_ln.models.state_files import load_state
+from robustbench_ln.store.files import read_regular
 from robustbench_ln.store.stored import StoredModel
 from robustbench_ln.store.weights import weights_hash
 
@@ -29,10 +30,10 @@ def load_network(model: StoredModel) -> nn.Module:
     what = "lnbench train" if model.card["recipe"]["train"]["epochs"] else "lnbench convert"
     hint = f"Remove '{model.folder}', then repeat the {what} command that '{run}' records."
     try:
-        return build_stored(model.card, weights.read_bytes())
+        return build_stored(model.card, read_regular(weights))
     except LnbenchError:
         raise
-    except (OSError, ValueError, SafetensorError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
         raise LnbenchError(f"Weights '{weights}' cannot be read: {first_line(error)}.", hint) from error
 
 

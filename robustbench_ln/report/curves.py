@@ -45,7 +45,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         styles: of all curves of the data set, from `home_styles`.
     """
     cells = noise.home
-    styles = styles.only(list(cells["curve_label"]))
+    styles = styles.only(cells["curve_label"].tolist())
     printed = printed_points(cells, noise.spec.name)
     rings = [paper_handle()] if len(printed) else []
     # Several noises stand side by side.
@@ -66,7 +66,7 @@ def draw_home_curves(data: DataGroup, noise: NoiseGroup, styles: Styles) -> Exhi
         draw_chance(axes, 1 / len(data.classes))
         for row in printed.itertuples():
             draw_printed(axes, row.sigma, row.paper, styles.colours[row.curve_label])
-        # Where it is named, it is not searched for.
+        # Given a height, matplotlib measures no axis to find one.
         axes.set_title(title, y=1)
         axes.set_xlabel(meaning)
         add_legend(figure, styles, width, more=rings)
@@ -100,7 +100,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
     if not models:
         return None
     cells = noise.cells[noise.cells["model_label"].isin(models)]
-    styles = mode_styles(data).only(list(cells["mode_label"]))
+    styles = mode_styles(data).only(cells["mode_label"].tolist())
     columns = 2 if len(models) == 4 else min(len(models), _PANELS)
     width = max(WIDTH * columns / _PANELS, 5.0)
     titles = [fill(shorten(model, 90), panel_width(width, columns) + GAP - 0.05, 9) for model in models]
@@ -118,7 +118,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
         )
         for position, (axes, model, title) in enumerate(zip(panels, models, titles, strict=True)):
             own = by_model[model]
-            draw_lines(axes, own, "mode_label", styles.only(list(own["mode_label"])), cells["sigma"])
+            draw_lines(axes, own, "mode_label", styles.only(own["mode_label"].tolist()), cells["sigma"])
             draw_chance(axes, 1 / len(data.classes), named=(position + 1) % columns == 0)
             axes.set_title(title, y=1, fontsize=9)
         add_legend(figure, styles, width, title=meaning)
@@ -128,7 +128,7 @@ def draw_mode_curves(data: DataGroup, noise: NoiseGroup) -> Exhibit | None:
     words = []
     for model in models:
         own = by_model[model]
-        present = styles.only(list(own["mode_label"]))
+        present = styles.only(own["mode_label"].tolist())
         words.append(f"{model}: {_in_words(own, 'mode_label', present)}")
         caption = f"Accuracy of {model} on {where} by mode, with 95 % interval"
         tables.append(by_sigma(caption, own, "mode_label", present.labels))

@@ -24,7 +24,7 @@ STANDARDISED = {"noise": "agn-uniform-additive", "rescale": True, "space": "stan
     [
         (1, ["mnist"], 1, ("0",), [{}]),
         (1, ["mnist"], 4, ("0", "0.5", "2"), [{}]),
-        (2, ["mnist"], 4, ("0", "0.001", "0.002"), [{}, STANDARDISED]),
+        (2, ["mnist"], 4, ("0", "0.1", "0.2"), [{}, STANDARDISED]),
         (4, ["mnist"], 4, ("0", "0.25", "1"), [{}]),
         (8, ["mnist"], 4, ("0", "10", "100"), [STANDARDISED]),
         (20, ["mnist"], 1, ("0", "1"), [{}, STANDARDISED]),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from robustbench_ln import LnbenchError, load_results
+from robustbench_ln.models.weights import load_network
 from robustbench_ln.store import files, pack, packed, store
 from robustbench_ln.store.frame import read_rows
 from robustbench_ln.store.merge import merge
@@ -30,6 +31,11 @@ def as_device(path):
 def as_sparse(path):
     with path.open("r+b") as file:
         file.truncate(files.MOST_ARRAYS + 1)
+
+
+def as_unknown_type(path):
+    header = b'{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"0")
 
 
 @pytest.mark.timeout(60)
@@ -58,6 +64,17 @@ def test_a_file_that_is_none_or_is_huge_is_told(spoil, writer, other):
     assert (merged.copied, merged.models, len(merged.problems)) == (3, 0, 4)
     wrong = {finding.where.partition("/")[0] for finding in verify(source.root).wrong}
     assert wrong == {"cells", "models", "runs", "failures"}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("spoil", [as_pipe, as_device, as_unknown_type])
+def test_weights_that_are_no_file_of_weights_are_told(spoil, writer):
+    writer.model()
+    (model,) = writer.store.models()
+    model.card["recipe"]["train"] = {"epochs": 1}
+    spoil(model.weights)
+    with pytest.raises(LnbenchError, match=r"Weights '.*' cannot be read"):
+        load_network(model)
 
 
 def bomb(names, size):
