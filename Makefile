@@ -17,11 +17,11 @@ LNBENCH ?= $(BIN)/lnbench
 help:
 	@echo "make demo           train, sweep and report on the embedded data set, in results/"
 	@echo "make test           all tests, without network"
-	@echo "make test-faults    kills, full disks, many writers and ten thousand inputs, about half an hour"
+	@echo "make test-faults    kills, full disks, many writers and ten thousand inputs, about 45 minutes"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
-	@echo "make replicate      train and measure the paper's items, most informative first, beginning nothing after BUDGET=$(BUDGET) minutes;"
+	@echo "make replicate      train and measure the paper's items, most informative first, starting nothing new after BUDGET=$(BUDGET) minutes;"
 	@echo "                    repeat it to go on. SOURCES='--data cifar10=folder:PATH' names other data"
-	@echo "make replicate-check  train one MNIST network again and hold it against the committed results"
+	@echo "make replicate-check  train one MNIST network again and compare it with the committed results"
 	@echo "make bench          measure what it costs beside the least it could; ROWS='a d' measures some rows alone"
 	@echo "make lint           formatting, lint and types"
 	@echo "make docs           write what documents say of code, results and outputs, and build the site into site/"
@@ -44,6 +44,7 @@ test: install
 
 test-faults: install
 	$(TEST_ENV) $(BIN)/pytest -n 2 -m faults
+	$(TEST_ENV) $(BIN)/pytest -n 2 -m hypothesis --hypothesis-profile faults
 	$(TEST_ENV) $(BIN)/pytest tests/report/test_browser.py
 
 test-realdata: install

@@ -84,7 +84,8 @@ def compare(
             max=100,
             metavar="POINTS",
             help="Exit with 4 if, in any cell, B is more than POINTS percentage points less accurate than "
-            "A and the 95 % interval of the difference lies below 0.",
+            "A and the 95 % interval of the difference lies below 0; with 3 if cells or seeds lack a "
+            "partner.",
         ),
     ] = None,
     csv: Annotated[

@@ -153,9 +153,7 @@ def _in_words(setting: tuple[Any, ...]) -> str:
 
 
 def common_cells(pair: Pair, a: Curves, b: Curves) -> tuple[list[Common], list[str], list[str]]:
-    """Return the cells of two networks that saw the same noisy images, and sentences on those of A alone and
-    of B alone.
-    """
+    """Return cells of two networks on the same noisy images, and sentences on those of A, and of B, alone."""
     found: list[Common] = []
     alone: dict[str, list[str]] = {"A": [], "B": []}
     for scene in dict.fromkeys([*a.cells, *b.cells]):

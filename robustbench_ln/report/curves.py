@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from robustbench_ln.modes import MODES
+from robustbench_ln.norms.registry import NORMS
 from robustbench_ln.report.drawing import WIDTH, Styles, as_picture, figure_style, fill, line_styles, shorten
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import percent, sigma_text
@@ -147,7 +148,12 @@ def home_styles(data: DataGroup) -> Styles:
     """Return the styles of a data set's curves in home modes, the same under every noise."""
     home = data.cells[data.cells["home"]]
     families = dict(rows_of(home, "curve_label", "family"))
-    return line_styles(families, list(dict.fromkeys(families.values())))
+    by_norm = {norm: family for family, norm in dict(rows_of(home, "family", "norm")).items()}
+    names = list(dict.fromkeys(families.values()))
+    if len(by_norm) < len(names):
+        return line_styles(families, names)
+    # A norm has one colour on the whole page, whichever others a data set was measured with.
+    return line_styles(families, [by_norm.get(norm, norm) for norm in dict.fromkeys([*NORMS, *by_norm])])
 
 
 def mode_styles(data: DataGroup) -> Styles:

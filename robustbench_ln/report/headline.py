@@ -169,7 +169,8 @@ def _best(values: Sequence[float]) -> list[bool]:
 
 
 def _half_text(half: float, largest: float) -> str:
-    if math.isnan(half):
+    # A curve of one sigma has no half.
+    if math.isnan(half) or largest == 0:
         return ""
     return f"above {sigma_text(largest)}" if math.isinf(half) else f"{half:.3g}"
 

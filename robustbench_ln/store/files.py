@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -55,7 +56,8 @@ def leads_out(path: Path, root: Path) -> bool:
     """
     if not path.is_symlink():
         return False
-    real = path.resolve()
+    # Unlike Path.resolve, which raises no OSError, realpath leaves a link to itself to whoever opens it.
+    real = Path(os.path.realpath(path))
     return not any(real.is_relative_to(folder.resolve()) for folder in (path.parent, root))
 
 

@@ -256,11 +256,12 @@ def test_every_mode_seed_and_network_must_be_there_for_a_complete_comparison(mea
     asked = {"b": B, "modes": ("batch", "single")}
     measured.cell(first(30), mode="batch", batch_size=10)
     found = compared(measured, **asked, complete=True)
+    scene = "toy, all images, agn, noise seed 0"
     assert found.problems == (
         "Left out B's toy-localnorm-s2.x.y: no cell of it is measured.",
         "No cell of A's toy-batchnorm-s1 batch is measured with these options.",
         "No cell of B's toy-localnorm-s0 single is measured with these options.",
-        "Left out, measured only for A (toy-batchnorm-s0 single): toy, all images, agn, noise seed 0, sigma 0.",
+        f"Left out, measured only for A (toy-batchnorm-s0 single): {scene}, sigma 0.",
         "No cell of A's toy-batchnorm-s1 single is measured with these options.",
         "No cell of B's toy-localnorm-s1 single is measured with these options.",
     )
@@ -268,7 +269,7 @@ def test_every_mode_seed_and_network_must_be_there_for_a_complete_comparison(mea
     found = compared(measured, complete=True, sigma="0,1")
     assert "Not measured for both A and B of every pair: sigma 1." in found.problems
     (only,) = [one for one in compared(measured, complete=True).problems if "only for A" in one]
-    assert only.endswith("(toy-batchnorm-s1 frozen (home)): toy, all images, agn, noise seed 0, sigma 2.")
+    assert only.endswith(f"(toy-batchnorm-s1 frozen (home)): {scene}, sigma 2.")
 
 
 @pytest.mark.parametrize(
@@ -412,16 +413,16 @@ def test_a_drop_is_more_than_its_points_and_surely_below_zero(measured):
 
 
 def test_a_noise_of_the_user_s_is_compared_by_its_bare_name_and_without_its_code(measured, monkeypatch):
-    name = "stripes@3f9a1c2b"
+    name = "ripples@3f9a1c2b"
     for noise in (name, "agn"):
         measured.cell(drawn(1), noise=noise)
         localnorm(measured, drawn(2), noise=noise)
     assert [row.noise for row in compared(measured).rows] == ["agn", name]
     assert [row.noise for row in compared(measured, noises=(name,)).rows] == [name]
-    with pytest.raises(LnbenchError, match="Unknown noise 'stripes'"):
-        compared(measured, noises=("stripes",))
+    with pytest.raises(LnbenchError, match="Unknown noise 'ripples'"):
+        compared(measured, noises=("ripples",))
     monkeypatch.setitem(NOISES, name, replace(NOISES["agn"], name=name, origin="mine.py"))
-    found = compared(measured, noises=("stripes",))
+    found = compared(measured, noises=("ripples",))
     assert [row.noise for row in found.rows] == [name]
     assert found.problems == ()
 

@@ -28,6 +28,11 @@ def as_device(path):
     path.symlink_to("/dev/zero")
 
 
+def as_loop(path):
+    path.unlink()
+    path.symlink_to(path)
+
+
 def as_sparse(path):
     with path.open("r+b") as file:
         file.truncate(files.MOST_ARRAYS + 1)
@@ -39,7 +44,7 @@ def as_unknown_type(path):
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("spoil", [as_pipe, as_device, as_sparse])
+@pytest.mark.parametrize("spoil", [as_pipe, as_device, as_loop, as_sparse])
 def test_a_file_that_is_none_or_is_huge_is_told(spoil, writer, other):
     source = writer.filled()
     cells, models = (source.names()[kind] for kind in ("cells", "models"))

@@ -42,8 +42,8 @@ def scatter(network):
 def data(tmp_path):
     """Images that are the brighter the higher their class: batches of few classes are unlike others."""
     random = np.random.default_rng(0)
-    labels = np.arange(120) % 10
-    pixels = random.integers(0, 160, (120, *SHAPE)) + 9 * labels[:, None, None, None]
+    labels = np.arange(90) % 10
+    pixels = random.integers(0, 160, (90, *SHAPE)) + 9 * labels[:, None, None, None]
     train, test = (Arrays((pixels // part).astype(np.uint8), labels) for part in (2, 1))
     write_decoded(Decoded("toy", tuple("0123456789"), train, test), tmp_path)
     return DataSet(DataInfo.read(tmp_path), tmp_path, "toy", None)
@@ -54,7 +54,7 @@ def test_cells_of_a_store_count_what_evaluate_counts(data, tmp_path):
     pairs = [
         (stored_network(store, norm, scatter, SHAPE, MEAN, STD), data) for norm in ("localnorm", "batchnorm")
     ]
-    plain = SweepSettings((NoiseSpec("agn"),), ("1",), modes=MODES, limit=80)
+    plain = SweepSettings((NoiseSpec("agn"),), ("1",), modes=MODES, limit=60)
     asked = [
         replace(plain, order=order, order_seed=order_seed, seed=noise_seed, vote=vote)
         for (order, order_seed), noise_seed, vote in product(ORDERS, (0, 1), ("majority", "mean"))
@@ -123,7 +123,7 @@ def test_rescaled_images_reach_a_stored_network_in_the_range_of_the_training_ima
     store = Store(tmp_path / "results")
     model = stored_network(store, "batchnorm", scatter, SHAPE, MEAN, STD)
     noise = NoiseSpec("agn-additive", rescale=True, space=space)
-    settings = SweepSettings((noise,), ("1",), modes=("frozen",), seed=3, limit=80)
+    settings = SweepSettings((noise,), ("1",), modes=("frozen",), seed=3, limit=60)
     passes = plan_sweeps([Sweep([(model, data)], settings)])
     run_passes(store, passes, run_id="run-1")
 
@@ -131,7 +131,7 @@ def test_rescaled_images_reach_a_stored_network_in_the_range_of_the_training_ima
         return (images - np.float32(MEAN)) / np.float32(STD)
 
     train, test = (data.arrays(split) for split in ("train", "test"))
-    chosen = limited(len(test.labels), 80)
+    chosen = limited(len(test.labels), 60)
     images, wanted = (pixels.astype(np.float32) / 255 for pixels in (test.images[chosen], train.images))
     if space == "standardised":
         images, wanted = standardised(images), standardised(wanted)
