@@ -30,8 +30,8 @@ def spread_table(data: DataGroup) -> Table | None:
     if not rows:
         return None
     caption = (
-        f"Home modes on {data.label} in other company: in other orders of the images, and with more or fewer "
-        "that share statistics"
+        f"Home modes on {data.label} with other batches: other orders of the images, and more or fewer that "
+        "share statistics"
     )
     columns = ["network", "noise", "sigma", "headline", "lowest", "highest", "compositions"]
     return Table(caption, columns, rows)

@@ -80,18 +80,12 @@ eachFigure("curves", (figure, plot) => {
   image.addEventListener("pointerenter", build);
 });
 
-// Return a short line in a colour and dash, as the legend has it.
+// Return a short line in a colour, broken where the line is.
 function swatchOf(colour, dashes) {
-  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  picture.setAttribute("class", "swatch");
-  picture.setAttribute("viewBox", "0 0 36 8");
-  picture.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  const attributes = { x1: 0, x2: 36, y1: 4, y2: 4, stroke: colour, "stroke-width": 2.5 };
-  for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
-  if (dashes.length) line.setAttribute("stroke-dasharray", dashes.map((length) => 2 * length).join(" "));
-  picture.append(line);
-  return picture;
+  const swatch = element("span", { className: "swatch" });
+  const kind = !dashes.length ? "solid" : dashes[0] < 3 ? "dotted" : "dashed";
+  swatch.style.borderTop = `3px ${kind} ${colour}`;
+  return swatch;
 }
 
 function drawCurves(canvas, image, plot, points, shown) {

@@ -83,7 +83,7 @@ def measured_sentence(inputs: Inputs) -> str:
     """Return what was measured, in one sentence."""
     labels = [label for data in inputs.data for label in data.cells["family"].unique()]
     networks = len({model for data in inputs.data for model in data.cells["model"].unique()})
-    images = [f"{counted(data.images, 'test image')} of {data.label}" for data in inputs.data]
+    images = [f"{counted(data.images, 'test image')} of {data.name}" for data in inputs.data]
     noises = list(dict.fromkeys(noise.label for data in inputs.data for noise in data.noises))
     cells = sum(len(noise.measured) for data in inputs.data for noise in data.noises)
     return (
@@ -223,6 +223,24 @@ def _remarks(data: DataGroup, summaries: list[pd.DataFrame]) -> list[str]:
         remarks.append(
             "Some networks were measured at other sigmas than others under the same noise: their mean "
             "accuracy over sigma and their sigma at half accuracy do not compare, and none is marked best."
+        )
+    specs = [noise.spec for noise in data.noises]
+    options = [
+        ("clipped", "to [0, 1]", any(spec.clip for spec in specs)),
+        (
+            "rescaled",
+            "each channel is mapped to the range of the training images",
+            any(s.rescale for s in specs),
+        ),
+        (
+            "standardised",
+            "the noise is added after the network's own normalization",
+            any(spec.space == "standardised" for spec in specs),
+        ),
+    ]
+    if any(used for *_, used in options):
+        remarks.append(
+            f"{'; '.join(f'{name}: {what}' for name, what, used in options if used)}.".capitalize()
         )
     if any(summary["clean"].isna().any() for summary in summaries):
         remarks.append(

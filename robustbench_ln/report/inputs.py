@@ -26,7 +26,6 @@ from robustbench_ln.report.labels import (
     distinct_labels,
     mode_label,
     model_labels,
-    noise_label,
     norm_label,
     repeat_parts,
     training_labels,
@@ -258,7 +257,7 @@ def _data_group(
     for options, measured in _by_noise(_labelled(cells, identities)):
         spec = NoiseSpec.stored(*options)
         several = compositions(measured, several=True)
-        noises.append(NoiseGroup(spec, noise_label(spec), shown[options], measured, several))
+        noises.append(NoiseGroup(spec, spec.text, shown[options], measured, several))
     return DataGroup(
         label,
         name,

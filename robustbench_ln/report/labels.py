@@ -7,7 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from robustbench_ln.modes import full_mode
-from robustbench_ln.noise import NoiseSpec
 from robustbench_ln.report.formats import number
 
 Key = TypeVar("Key", bound=Hashable)
@@ -127,16 +126,6 @@ def mode_label(row: Mapping[str, Any]) -> str:
     """Return a mode's name with its options, and whether it couples images, from a row of `load_results`."""
     mode = full_mode(row["mode"], row["blend"])
     return f"{mode} (coupled)" if row["coupled"] else mode
-
-
-def noise_label(noise: NoiseSpec) -> str:
-    """Return a noise's name with the options that are not the default."""
-    options = [
-        "clipped to [0, 1]" if noise.clip else "",
-        "rescaled to the training range" if noise.rescale else "",
-        "in the standardised space" if noise.space == "standardised" else "",
-    ]
-    return ", ".join(filter(None, [noise.name, *options]))
 
 
 def data_labels(data: Mapping[Key, tuple[str, int | None, str]]) -> dict[Key, str]:

@@ -65,7 +65,7 @@ def test_each_sweep_of_a_request_names_the_sigmas_of_its_own_noise(maker, words)
     page = words()
     assert coverage(page) == {("batchnorm", "frozen"): "2 of 2"}
     (row,) = page.table("Sigmas measured on toy")
-    assert row["shot, clipped to [0, 1]"] == "1 of 2 missing: 0.01"
+    assert row["shot clipped"] == "1 of 2 missing: 0.01"
 
 
 def test_a_request_for_ready_made_images_is_held_against_their_cells(maker, words):

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustbench_ln.noise import NoiseSpec
-from robustbench_ln.report.labels import distinct_labels, model_labels, noise_label
+from robustbench_ln.report.labels import distinct_labels, model_labels
 
 
 def model(norm="batchnorm", seed=0, benchmark="digits", **options):
@@ -54,11 +53,3 @@ def test_things_never_share_a_label(rows):
     found = distinct_labels(parts)
     assert len(set(found.values())) == len(parts)
     assert all(label.startswith("norm") for label in found.values())
-
-
-def test_noise_options_that_are_not_the_default_are_named():
-    assert noise_label(NoiseSpec("agn")) == "agn"
-    assert noise_label(NoiseSpec("agn", clip=True, rescale=True)) == (
-        "agn, clipped to [0, 1], rescaled to the training range"
-    )
-    assert noise_label(NoiseSpec("mbn", space="standardised")) == "mbn, in the standardised space"

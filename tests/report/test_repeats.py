@@ -74,7 +74,7 @@ def test_other_orders_and_set_sizes_are_company_not_curves(maker, words):
     page = words()
     (row,) = page.table("Accuracy on toy in home modes")
     assert row["clean accuracy"] == "90.00 %"
-    (spread,) = page.table("Home modes on toy in other company")
+    (spread,) = page.table("Home modes on toy with other batches")
     shown = [spread[name] for name in ("sigma", "headline", "lowest", "highest", "compositions")]
     assert shown == ["0", "90.00 %", "20.00 %", "90.00 %", "5"]
     table = page.table("Accuracy under agn by the order")
