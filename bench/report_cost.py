@@ -70,7 +70,7 @@ def main(cells: int) -> None:
         most=6,
         cells=cells,
         shares=steps,
-        why="matplotlib lays out, draws and writes every line, tick and letter of 28 figures in Python "
+        why="matplotlib draws and writes every line, tick and letter of 28 figures in Python "
         "(`shares` of the time under a profiler; writing SVG is a part of the figures), after importing "
         "seaborn, which brings pandas and scipy.stats. Nothing of the page is kept from one report to the "
         "next unless all of it is up to date.",

@@ -131,8 +131,11 @@ def _readable(files: _Listed) -> tuple[_Listed, list[str]]:
 
 
 def _name(root: Path) -> str:
-    """Return what the data set is called: its own folder's name tells it from other folders."""
-    return f"folder:{root.resolve().name}"
+    """Return what the data set is called: its own folder's name tells it from other folders.
+
+    Records are UTF-8, which a folder's name need not be.
+    """
+    return f"folder:{root.resolve().name}".encode("utf-8", "replace").decode("utf-8")
 
 
 def _listed(root: Path) -> _Listed:

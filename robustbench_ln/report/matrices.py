@@ -12,7 +12,7 @@ from robustbench_ln.errors import LnbenchError
 from robustbench_ln.report.exhibit import Exhibit, Table, csv_name, csv_uri
 from robustbench_ln.report.formats import number, percent, sigma_text, visible
 from robustbench_ln.report.inputs import DataGroup, NoiseGroup, spread_sigmas
-from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices, ramp
+from robustbench_ln.report.matrix_picture import NAMED_CLASSES, draw_matrices, pooling, ramp
 from robustbench_ln.report.rows import rows_of
 from robustbench_ln.store.results import Results
 from robustbench_ln.wording import listed
@@ -46,7 +46,7 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
         ),
         f"Confusion matrices of {where}. {_in_words(cells, matrices, data.classes)}",
         f"{curve}, mode {cells['mode'].iloc[0]}: share of each true class (row) by predicted class (column), "
-        f"at sigma {listed(sigmas)}.",
+        f"at sigma {listed(sigmas)}.{_pooling_note(len(data.classes))}",
         csv_uri(table),
         csv_name("confusion", data.label, noise.label, curve),
         [
@@ -59,6 +59,13 @@ def draw_confusions(store: Results, data: DataGroup, noise: NoiseGroup, curve: s
         ],
         json.dumps({"kind": "confusion", "classes": data.classes, "ramp": ramp()}),
     )
+
+
+def _pooling_note(classes: int) -> str:
+    factor = pooling(classes)
+    if factor == 1:
+        return ""
+    return f" Each pixel shows the largest share of {factor} by {factor} classes; the CSV has all of them."
 
 
 def collapse_table(data: DataGroup, noise: NoiseGroup) -> Table:

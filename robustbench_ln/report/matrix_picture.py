@@ -20,6 +20,8 @@ from robustbench_ln.report.exhibit import Picture
 
 #: Above it, rows and columns carry no names.
 NAMED_CLASSES = 20
+#: Pixels of a matrix's side, at most: more than the picture is drawn with would vanish.
+_MOST_PIXELS = 100
 _COLOURS = "mako_r"
 #: Inches.
 _LARGEST_SIDE = 1.9
@@ -36,10 +38,12 @@ def draw_matrices(
     Args:
         shares: (classes, classes) in [0, 1], [true, predicted]; NaN stays white.
         titles: of each matrix.
-        classes: names of rows and columns.
+        classes: names of rows and columns. Of more than a hundred, `pooling` of them share a pixel, which
+            shows the largest of their shares.
     """
-    count = len(classes)
-    names = [shorten(name, 12) for name in classes] if count <= NAMED_CLASSES else []
+    shares = [_pooled(share, pooling(len(classes))) for share in shares]
+    count = len(shares[0])
+    names = [shorten(name, 12) for name in classes] if len(classes) <= NAMED_CLASSES else []
     room = _LETTER * max(map(len, names), default=0)
     turned = room > 2 * _LETTER or count > 10
     left = 0.38 + room
@@ -66,6 +70,20 @@ def draw_matrices(
         right = left + across + 0.2
         draw_scale(sheet.axes, (right, right + 0.12, _TOP + side, _TOP))
         return as_picture(sheet.figure)
+
+
+def pooling(count: int) -> int:
+    """Return how many of so many classes share a row and a column of the picture."""
+    return -(-count // _MOST_PIXELS)
+
+
+def _pooled(share: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
+    """Return the largest share of each block of factor x factor classes; NaN where all are."""
+    count = -(-len(share) // factor)
+    padded = np.full((count * factor, count * factor), np.nan)
+    padded[: len(share), : len(share)] = share
+    blocks = padded.reshape(count, factor, count, factor)
+    return np.asarray(np.fmax.reduce(np.fmax.reduce(blocks, axis=3), axis=1))
 
 
 class _Sheet:

@@ -417,3 +417,11 @@ def test_a_class_without_any_readable_image_is_an_error(tmp_path):
 def test_only_folders_have_unreadable_images(tmp_path):
     with pytest.raises(LnbenchError, match="folders of images"):
         open_data("digits", tmp_path, skip_unreadable=True)
+
+
+def test_a_folder_whose_name_is_no_text_has_one_that_records_can_hold(tmp_path):
+    root = tmp_path / "shapes\udcff"
+    for name in ("a", "b"):
+        (root / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(root / name / "1.png")
+    assert open_data(f"folder:{root}", tmp_path / "data").info.name == "folder:shapes?"

@@ -4,6 +4,7 @@ import itertools
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -12,6 +13,7 @@ from robustbench_ln.report.curves import draw_home_curves, draw_mode_curves, hom
 from robustbench_ln.report.drawing import fill
 from robustbench_ln.report.exhibit import uri_content
 from robustbench_ln.report.inputs import gather
+from robustbench_ln.report.matrix_picture import _pooled, pooling
 
 SVG = "{http://www.w3.org/2000/svg}"
 MODES = ("batch", "single", "single-voting", "voting")
@@ -107,3 +109,16 @@ def test_a_text_is_broken_where_it_has_to_be(text, inches):
     assert max(widths) <= inches
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert (len(lines) == 1) == (text == "word")
+
+
+@pytest.mark.parametrize("count", [100, 101, 196, 250])
+def test_no_class_vanishes_from_a_large_matrix(count):
+    share = np.zeros((count, count))
+    np.fill_diagonal(share, 0.7)
+    share[3, count - 1] = 0.9
+    factor = pooling(count)
+    small = _pooled(share, factor)
+    assert len(small) <= 100
+    assert (np.diag(small) == 0.7).all()
+    assert small[3 // factor, (count - 1) // factor] == 0.9
+    assert np.isnan(_pooled(np.full((count, count), np.nan), factor)).all()
