@@ -126,6 +126,19 @@ def test_the_pointer_tells_the_values_of_the_sigma_under_it(opened):
     assert texts(figure)[0].startswith("batchnorm: 30.00 %")
 
 
+def test_values_are_told_beside_the_pointer_without_anything_being_opened(opened):
+    figure = opened.find_element("css selector", "figure[data-plot*=curves]")
+    image, tip = (figure.find_element("css selector", one) for one in ("img", ".tip"))
+    opened.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", image)
+    assert not tip.is_displayed()
+    webdriver.ActionChains(opened).move_to_element(image).perform()
+    told = tip.text.replace("\N{NO-BREAK SPACE}", " ").splitlines()
+    assert told[0] == "sigma 0.5"
+    assert [line.partition(" (")[0] for line in told[1:]] == ["batchnorm: 70.00 %", "localnorm K=5: 80.00 %"]
+    opened.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerleave'))", image)
+    assert not tip.is_displayed()
+
+
 def test_a_line_can_be_left_out_and_comes_back(opened):
     figure, _ = explored(opened, "curves")
     image, canvas = (figure.find_element("css selector", f".card {name}") for name in ("img", "canvas"))
