@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from robustbench_ln.metrics import CURVE, area_under_curve, summarize_curves
+from robustbench_ln.metrics import CURVE, area_under_curve, summarize_curves, t_interval
 from robustbench_ln.report.company import spread_table
 from robustbench_ln.report.exhibit import Table
 from robustbench_ln.report.formats import number, percent, percent_range, sigma_text
@@ -192,22 +192,27 @@ def _over_seeds(data: DataGroup, summaries: list[pd.DataFrame], reference: str |
             # Repeats with other noise or orders are no further draws of a seed.
             seeds = own.groupby("train_seed")[["clean", "area"]].mean()
             if len(seeds) > 1:
-                spread = [
-                    f"{percent(seeds[name].mean())} ({percent_range(seeds[name].min(), seeds[name].max())})"
-                    for name in ("clean", "area")
-                ]
+                spread = [_over(seeds[name].dropna()) for name in ("clean", "area")]
                 label = own["training_label"].iloc[0]
                 difference = "reference" if training == first else difference_over_seeds(seeds["area"], other)
                 listed_seeds = ", ".join(map(str, seeds.index))
                 rows.append([own["noise_label"].iloc[0], label, listed_seeds, *spread, difference])
     if not rows:
         return None
-    caption = f"Mean over training seeds on {data.label}, lowest to highest in brackets"
+    caption = f"Mean over training seeds on {data.label}, with its 95 % t interval"
     columns = [
         "noise", "norm", "training seeds", "clean accuracy", "mean accuracy over sigma",
         "points above the reference (95 % t interval over seeds)",
     ]  # fmt: skip
     return Table(caption, columns, rows, heads=2)
+
+
+def _over(values: pd.Series) -> str:
+    """Return the mean of shares with its 95 % t interval, within 0 and 1; without where it is of one seed."""
+    interval = t_interval(values)
+    if interval is None:
+        return percent(values.mean())
+    return f"{percent(values.mean())} ({percent_range(max(interval[0], 0.0), min(interval[1], 1.0))})"
 
 
 def _remarks(data: DataGroup, summaries: list[pd.DataFrame]) -> list[str]:

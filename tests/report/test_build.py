@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from robustbench_ln.errors import LnbenchError
+from robustbench_ln.noise import NOISES
 from robustbench_ln.report.build import build_report
 from robustbench_ln.store.frame import load_results
 from robustbench_ln.store.open import open_store
@@ -176,3 +177,20 @@ def test_the_table_beside_the_page_and_in_it_holds_no_formula(maker, words):
     written = (maker.store.root / "results.csv").read_text(encoding="utf-8")
     assert ",'=1+1," in written
     assert ",=1+1," not in written
+
+
+@pytest.mark.parametrize("classes", [10, 196])
+def test_twelve_curves_and_thirty_matrices_fit_five_megabytes(classes, maker):
+    noises = [name for name in NOISES if name not in ("darken", "low-contrast")][:12]
+    for noise in noises:
+        clip = NOISES[noise].clipped
+        for sigma, correct in (("0", 1500), ("0.5", 700), ("1", 200)):
+            maker.cell(noise=noise, clip=clip, sigma=sigma, correct=correct, images=1600, classes=classes)
+    page = build_report(maker.store, data_dir=maker.data_dir).path
+    text = page.read_text(encoding="utf-8")
+    assert (
+        text.count("&#34;kind&#34;: &#34;curves&#34;")
+        == text.count("&#34;kind&#34;: &#34;confusion&#34;")
+        == 12
+    )
+    assert page.stat().st_size <= 5_000_000
