@@ -17,7 +17,7 @@ LNBENCH ?= $(BIN)/lnbench
 help:
 	@echo "make demo           train, sweep and report on the embedded data set, in results/"
 	@echo "make test           all tests, without network"
-	@echo "make test-faults    kills, full disks, many writers and ten thousand inputs, about 45 minutes"
+	@echo "make test-faults    kills, full disks, many writers and ten thousand inputs, half an hour or more"
 	@echo "make test-realdata  slower checks on MNIST; LNBENCH_DATA names its folder"
 	@echo "make replicate      train and measure the paper's items, most informative first, starting nothing new after BUDGET=$(BUDGET) minutes;"
 	@echo "                    repeat it to go on. SOURCES='--data cifar10=folder:PATH' names other data"

@@ -76,12 +76,12 @@ def cover(inputs: Inputs, data: DataGroup) -> Coverage:
         norms.setdefault(model, norm)
     rows = []
     for model, norm in norms.items():
-        # Modes that were asked for may be there, and not selected.
+        # Of a selection, modes that were asked for may be measured and not selected.
         modes = {
             mode
-            for request in requests
+            for request in (() if inputs.selection else requests)
             for mode in request.modes or modes_for(norm)
-            if fits_norm(mode, norm) and not inputs.selection
+            if fits_norm(mode, norm)
         }
         modes |= {mode for own in done for label, mode in own if label == model}
         for mode in sorted(modes, key=_place):
